@@ -1,0 +1,23 @@
+// A throw-away Postgres server, whatever carries it.
+
+/** How to reach one. `host` is a directory where the server listens on a Unix socket. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Login extends ServerAddress {
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface PostgresServer {
+  readonly runtime: 'embedded' | 'containers';
+  /** 18 */
+  readonly major: number;
+  /** `18.4`, as the server itself says. */
+  readonly version: string;
+  /** The cluster's superuser, whose name is random so that every role of a dump can be an ordinary one. */
+  readonly admin: Login;
+}

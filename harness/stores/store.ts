@@ -1,0 +1,33 @@
+// A store to read from: list, head, open. Writing is another type, in publish.ts, which drills cannot name.
+import type { Readable } from 'node:stream';
+
+/** One stored object as the store tells of it. */
+export interface StoredObject {
+  /** Name inside the store, `/`-separated, no leading slash. */
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+  /** UTC; says when it was written, never how old its content is. */
+  readonly modifiedAt: Date;
+  /** The store's own version id, where it has one. */
+  readonly version?: string;
+}
+
+/** What a listing yields: an object, or the reason why an entry is none. */
+export type Entry =
+  | { readonly kind: 'object'; readonly object: StoredObject }
+  /** A symlink, FIFO, socket, device: never followed, never opened. */
+  | { readonly kind: 'irregular'; readonly key: string; readonly what: string }
+  /** The store refuses to show it: not the same as missing. */
+  | { readonly kind: 'denied'; readonly key: string; readonly reason: string };
+
+export interface ReadableStore {
+  /** For people: `directory /var/backups`. No credentials. */
+  readonly description: string;
+  /** Every entry, in no promised order. @throws StepEnded (obstacle) when the store itself cannot be read. */
+  list(signal: AbortSignal): AsyncIterable<Entry>;
+  /** The object as it is now, or null when it is not there. @throws StepEnded (obstacle) when that cannot be told. */
+  head(key: string, signal: AbortSignal): Promise<StoredObject | null>;
+  /** Its bytes. @throws StepEnded (obstacle when denied, defect when it is gone). */
+  open(object: StoredObject, signal: AbortSignal): Promise<Readable>;
+}
