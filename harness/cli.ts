@@ -1,0 +1,47 @@
+// The one parser of commands. Each command is a file in cli/; what they print and how they exit is theirs.
+import { Command, CommanderError } from 'commander';
+import { exitCodes } from './run/verdict.ts';
+
+/** What a file in cli/ exports. */
+export interface CliCommand {
+  readonly name: string;
+  readonly summary: string;
+  /** Declares options, arguments and further help. */
+  readonly configure: (command: Command) => void;
+  /** @returns the exit code: 0 verified (or done), 1 unverified (or failed), 2 could not judge, bad usage, bad configuration. */
+  readonly run: (options: Record<string, unknown>, rest: readonly string[]) => Promise<number>;
+}
+
+// Loaded only when named: `test` must not need what `drill` needs, nor pay for it.
+const commands: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
+  drill: async () => import('./cli/drill.ts'),
+  bench: async () => import('./cli/bench.ts'),
+  test: async () => import('./cli/test.ts'),
+  lint: async () => import('./cli/lint.ts'),
+};
+
+/** Runs one command line, without the interpreter's own words. */
+export async function main(words: readonly string[]): Promise<number> {
+  const name = words[0] ?? '';
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined) {
+    const known = Object.keys(commands).map((command) => `npm run ${command}`).join(', ');
+    const help = name === '' || name === '--help' || name === '-h';
+    (help ? process.stdout : process.stderr).write(help ? `Commands: ${known}. Each takes -- --help.\n` : `no command is named '${name}'; there are: ${known}\n`);
+    return help ? 0 : exitCodes.inconclusive;
+  }
+  const { command } = await load();
+  let code: number = exitCodes.inconclusive;
+  const parser = new Command(`npm run ${command.name} --`).description(command.summary).exitOverride().showHelpAfterError(`(npm run ${command.name} -- --help tells more)`).helpOption('-h, --help', 'say what the command does');
+  command.configure(parser);
+  parser.action(async () => {
+    code = await command.run(parser.opts(), parser.args);
+  });
+  try {
+    await parser.parseAsync([...words.slice(1)], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.inconclusive;
+    throw error;
+  }
+}

@@ -1,0 +1,218 @@
+// The command's side of a run: starts vitest on the drill and the operator's checks, and folds what the journal and
+// vitest tell into the steps of the record. Both must agree before anything counts as passed.
+import { relative } from 'node:path';
+import { setInterval } from 'node:timers';
+import { type Reporter, type TestCase, type TestModule, type TestSpecification, createVitest } from 'vitest/node';
+import type { RunEvent, StepResult } from '../run/execute.ts';
+import { brokenHarness, judge, notRun } from '../run/execute.ts';
+import { runFindings } from '../run/findings.ts';
+import { JournalReader } from '../run/journal.ts';
+import type { RecordedStep } from '../run/record.ts';
+import { checkFindings } from './findings.ts';
+import type { WorkerOrder } from './worker.ts';
+
+export interface DriveOptions<Settings> {
+  /** The checkout. */
+  readonly root: string;
+  /** Absolute path of the drill file. */
+  readonly drill: string;
+  /** Absolute paths of check files. */
+  readonly checks: readonly string[];
+  readonly order: WorkerOrder<Settings>;
+  /** The planned steps, each born not run; updated in place of the array as the run goes on. */
+  readonly steps: RecordedStep[];
+  readonly signal: AbortSignal;
+  /** Called for every event, after `steps` took it in. */
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+const journalEveryMs = 50;
+
+/** The step that stands for a check file until its tests are known. */
+export function plannedCheck(root: string, file: string): RecordedStep {
+  return { id: `check.${stem(file)}`, part: 'database', title: relative(root, file), compares: false, ...bare(notRun) };
+}
+
+/** Runs the drill and the checks to their end. Afterwards every step that did not end by itself is still `errored`. */
+export async function drive<Settings>(options: DriveOptions<Settings>): Promise<void> {
+  const journal = new JournalReader(options.order.journal);
+  const fold = new Fold(options);
+  const read = (): void => journal.read().forEach((event) => fold.take(event));
+  const timer = setInterval(read, journalEveryMs);
+  const vitest = await createVitest(
+    'test',
+    {
+      config: false,
+      watch: false,
+      root: options.root,
+      include: [options.drill, ...options.checks],
+      reporters: [fold],
+      pool: 'forks',
+      maxWorkers: 1,
+      fileParallelism: false,
+      isolate: false,
+      testTimeout: 0,
+      hookTimeout: 0,
+      teardownTimeout: 5_000,
+      retry: 0,
+      allowOnly: false,
+      passWithNoTests: false,
+      includeTaskLocation: true,
+      expect: { requireAssertions: true },
+      disableConsoleIntercept: false,
+      cache: false,
+      sequence: { sequencer: class { shard = (files: TestSpecification[]) => files; sort = (files: TestSpecification[]) => drillFirst(options.drill, files); }, hooks: 'stack' },
+    } as Parameters<typeof createVitest>[1],
+    { clearScreen: false, logLevel: 'silent', server: { watch: null } },
+  );
+  const kill = (): void => fold.killWorker();
+  options.signal.addEventListener('abort', kill, { once: true });
+  try {
+    vitest.provide('order', JSON.stringify(options.order));
+    if (!options.signal.aborted) await Promise.race([vitest.start([]), aborted(options.signal)]);
+  } finally {
+    clearInterval(timer);
+    options.signal.removeEventListener('abort', kill);
+    kill();
+    await vitest.close();
+    process.exitCode = undefined; // vitest sets it; the verdict alone decides the exit
+    read();
+    journal.close();
+    fold.end();
+  }
+}
+
+class Fold implements Reporter {
+  readonly #options: Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill'>;
+  readonly #agreed = new Set<string>();
+  #running: string | null = null;
+  #worker: number | null = null;
+
+  constructor(options: Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill'>) {
+    this.#options = options;
+  }
+
+  take(event: RunEvent): void {
+    if (event.event === 'worker') this.#worker = event.pid;
+    if (event.event === 'started') {
+      this.#running = event.step;
+      this.#set(event.step, { ...notRun, reason: 'not ended', startedAt: event.at });
+    }
+    if (event.event === 'ended') {
+      this.#running = null;
+      this.#set(event.step, event.result);
+    }
+    this.#options.onEvent(event);
+  }
+
+  /** SIGKILL: the worker may be in the middle of anything, and the command tears down after it. */
+  killWorker(): void {
+    if (this.#worker === null) return;
+    try {
+      process.kill(this.#worker, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+    this.#worker = null;
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    const step = test.meta().step;
+    if (step === undefined) this.#takeCheck(test);
+    else this.#agreed.add(`${step} ${test.result().state}`);
+  }
+
+  onTestModuleEnd(module: TestModule): void {
+    if (module.moduleId === this.#options.drill) {
+      const error = module.errors()[0];
+      if (error !== undefined) this.#set(this.#options.steps[0]?.id ?? '', this.#result([brokenHarness('the drill file', Object.assign(new Error(error.message), { name: error.name ?? 'Error', stack: error.stack ?? '' }))]));
+      return;
+    }
+    const file = relative(this.#options.root, module.moduleId);
+    const planned = `check.${stem(module.moduleId)}`;
+    const error = module.errors()[0];
+    const tests = [...module.children.allTests()];
+    if (error !== undefined) this.#settle(planned, this.#result([checkFindings.find('check.not-loaded', { file, line: null, error: firstLine(error) })]));
+    else if (tests.length === 0) this.#settle(planned, this.#result([checkFindings.find('check.empty', { file, line: null })]));
+    else this.#settle(planned, null);
+  }
+
+  /** The journal's `passed` stands only where vitest said so too. */
+  end(): void {
+    for (const [index, step] of this.#options.steps.entries()) {
+      if (step.id.startsWith('check.') || step.outcome !== 'passed' || this.#agreed.has(`${step.id} passed`)) continue;
+      this.#options.steps[index] = { ...step, outcome: 'errored', reason: 'the test runner did not confirm it' };
+    }
+    const lost = this.#running;
+    if (lost !== null) {
+      const step = this.#options.steps.find((candidate) => candidate.id === lost);
+      this.take({ event: 'ended', step: lost, result: { ...this.#result([runFindings.find('run.worker-died', { step: lost })]), startedAt: step?.startedAt ?? null } });
+    }
+  }
+
+  #takeCheck(test: TestCase): void {
+    const file = relative(this.#options.root, test.module.moduleId);
+    const place = { file, line: test.location?.line ?? null };
+    const result = test.result();
+    const error = result.errors?.[0];
+    const planned = `check.${stem(test.module.moduleId)}`;
+    const id = `${planned}.${slug(test.fullName)}`;
+    const evidence = { assertedBy: place.line === null ? file : `${file}:${place.line}`, durationMs: Math.round(test.diagnostic()?.duration ?? 0) };
+    const verdict = ((): StepResult => {
+      if (result.state === 'passed') return { ...this.#result([]), evidence };
+      if (result.state === 'skipped') return { ...notRun, outcome: 'skipped', reason: (result as { note?: string }).note ?? 'skipped by the check itself' };
+      if (error === undefined || result.state !== 'failed') return this.#result([checkFindings.find('check.broken', { ...place, check: test.fullName, error: 'it never ended' })]);
+      if (/expected any number of assertion/.test(error.message)) return this.#result([checkFindings.find('check.asserts-nothing', { ...place, check: test.fullName })]);
+      if (error.name !== 'AssertionError') return this.#result([checkFindings.find('check.broken', { ...place, check: test.fullName, error: firstLine(error) })]);
+      return { ...this.#result([checkFindings.find('check.failed', { ...place, check: test.fullName, expected: harmless(error.expected), actual: harmless(error.actual) })]), evidence };
+    })();
+    const at = this.#options.steps.findIndex((step) => step.id === planned);
+    const step: RecordedStep = { id: this.#free(id), part: 'database', title: `${test.fullName} (${file})`, compares: false, ...bare(verdict) };
+    this.#options.steps.splice(at === -1 ? this.#options.steps.length : at, 0, step);
+    this.#options.onEvent({ event: 'ended', step: step.id, result: verdict });
+  }
+
+  #free(id: string): string {
+    let free = id;
+    for (let count = 2; this.#options.steps.some((step) => step.id === free); count += 1) free = `${id}-${count}`;
+    return free;
+  }
+
+  #result(findings: Parameters<typeof judge>[0]): StepResult {
+    const at = new Date().toISOString();
+    return { ...judge(findings), startedAt: at, endedAt: at, evidence: null };
+  }
+
+  #set(id: string, result: StepResult): void {
+    const index = this.#options.steps.findIndex((step) => step.id === id);
+    const step = this.#options.steps[index];
+    if (step !== undefined) this.#options.steps[index] = { ...step, ...bare(result) };
+  }
+
+  /** Ends a check file's stand-in: with a result of its own, or, since its tests stand beside it, by taking it away. */
+  #settle(id: string, result: StepResult | null): void {
+    const index = this.#options.steps.findIndex((step) => step.id === id);
+    if (index === -1) return;
+    if (result === null) {
+      this.#options.steps.splice(index, 1);
+      return;
+    }
+    this.#set(id, result);
+    this.#options.onEvent({ event: 'ended', step: id, result });
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+const stem = (file: string): string => slug((file.split('/').at(-1) ?? file).replace(/\.check\.[cm]?[jt]s$/, ''));
+const slug = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '-').replaceAll(/^-|-$/g, '') || 'unnamed';
+const bare = (result: StepResult): Omit<RecordedStep, 'id' | 'part' | 'title' | 'compares'> => ({ ...result, findings: result.findings.map((finding) => ({ ...finding, facts: finding.facts as RecordedStep['findings'][number]['facts'] })), evidence: result.evidence === null ? null : { ...result.evidence } });
+const drillFirst = (drill: string, files: TestSpecification[]): TestSpecification[] => files.toSorted((a, b) => Number(b.moduleId === drill) - Number(a.moduleId === drill) || a.moduleId.localeCompare(b.moduleId, 'en'));
+
+/** Assertion values may be a row's: only numbers, booleans and null are told. */
+const harmless = (value: unknown): string | null => (/^(?:-?\d+(?:\.\d+)?n?|true|false|null|undefined)$/.test(String(value).replaceAll(/^["']|["']$/g, '')) ? String(value) : null);
+
+/** A check's own error: a database error's text may quote a row, so only its SQLSTATE is told. */
+function firstLine(error: { readonly name?: string; readonly message: string; readonly code?: unknown; readonly severity?: unknown }): string {
+  if (typeof error.code === 'string' && error.severity !== undefined) return `database error, SQLSTATE ${error.code}`;
+  return `${error.name ?? 'Error'}: ${error.message.split('\n')[0] ?? ''}`;
+}
