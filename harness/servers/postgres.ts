@@ -1,4 +1,5 @@
 // A throw-away Postgres server, whatever carries it.
+import type { Finding } from '../run/finding.ts';
 
 /** How to reach one. `host` is a directory where the server listens on a Unix socket. */
 export interface ServerAddress {
@@ -20,4 +21,6 @@ export interface PostgresServer {
   readonly version: string;
   /** The cluster's superuser, whose name is random so that every role of a dump can be an ordinary one. */
   readonly admin: Login;
+  /** Why a connection broke, when it did because the server is gone (`server.died`); null while it runs. */
+  readonly died?: () => Finding | null;
 }
