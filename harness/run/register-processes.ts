@@ -1,6 +1,6 @@
 // Processes of this machine, and how one is told from a later one that got its number: by when it started.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /** A process as it can be known again. */
@@ -20,6 +20,7 @@ export interface RunningProcess {
   readonly parent: number;
   readonly session: number;
   readonly start: string;
+  readonly user: number;
   /** True where a terminal controls it. */
   readonly terminal: boolean;
   /** Ended, and waiting to be reaped by its parent. */
@@ -66,6 +67,7 @@ export function runningProcess(pid: number): RunningProcess | null {
       parent: Number(fields[1]),
       session: Number(fields[3]),
       start: fields[19] ?? '',
+      user: statSync(`/proc/${pid}`).uid,
       terminal: fields[4] !== '0',
       zombie: fields[0] === 'Z' || fields[0] === 'X',
       command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trimEnd(),
@@ -84,22 +86,25 @@ export function runningProcesses(): RunningProcess[] {
   if (linux) {
     return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => runningProcess(Number(name)) ?? []);
   }
-  const table = execFileSync('ps', ['-axww', '-o', 'pid=,ppid=,sess=,tty=,stat=,lstart=,command='], { encoding: 'utf8', maxBuffer: 1 << 26, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } });
+  const table = execFileSync('ps', ['-axww', '-o', 'pid=,ppid=,uid=,sess=,tty=,stat=,lstart=,command='], { encoding: 'utf8', maxBuffer: 1 << 26, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } });
   return table.split('\n').flatMap((line): RunningProcess[] => {
-    const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\w+\s+\w+\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(line);
+    const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\w+\s+\w+\s+\d+\s+[\d:]+\s+\d+)\s+(.*)$/.exec(line);
     if (match === null) return [];
-    const [, pid, parent, session, tty, state, start, command] = match as unknown as string[];
+    const [, pid, parent, user, session, tty, state, start, command] = match as unknown as string[];
     return [{
-      pid: Number(pid), parent: Number(parent), session: Number(session), start: start ?? '', terminal: !/^\?+$/.test(tty ?? '?'),
+      pid: Number(pid), parent: Number(parent), session: Number(session), start: start ?? '', user: Number(user), terminal: !/^\?+$/.test(tty ?? '?'),
       zombie: (state ?? '').startsWith('Z'), command: command ?? '', directory: null, executable: null,
     }];
   });
 }
 
-/** Whether a process runs from a directory, in it, or with its path on the command line. */
-export function names(one: RunningProcess, directory: string): boolean {
-  const inside = (path: string | null): boolean => path !== null && (path === directory || path.startsWith(`${directory}/`) || path === `${directory} (deleted)`);
-  if (inside(one.directory) || inside(one.executable)) return true;
+/** Whether a path is a directory or lies in it, be it deleted by now. */
+export function lies(path: string | null, directory: string): boolean {
+  return path !== null && (path === directory || path.startsWith(`${directory}/`) || path === `${directory} (deleted)`);
+}
+
+/** Whether a command line has a directory's path in it. */
+export function commandNames(one: RunningProcess, directory: string): boolean {
   for (let at = one.command.indexOf(directory); at !== -1; at = one.command.indexOf(directory, at + 1)) {
     // `/tmp/backup-drills-1` is not named by `/tmp/backup-drills-12`.
     if (!/[\w.-]/.test(one.command[at + directory.length] ?? '/')) return true;

@@ -9,7 +9,13 @@ import { runningProcess, thisProcess } from './register-processes.ts';
 export type Resource =
   | { readonly kind: 'directory'; readonly path: string }
   /** A process tree whose command lines or working directories name `under`, a path inside the scratch directory. */
-  | { readonly kind: 'process'; readonly what: string; readonly under: string };
+  | {
+      readonly kind: 'process';
+      readonly what: string;
+      readonly under: string;
+      /** The program's file, where it lies elsewhere: what works in `under` and runs it is ours, whatever it calls itself. */
+      readonly program?: string;
+    };
 
 const at = z.iso.datetime().describe('UTC');
 const ownerSchema = z.strictObject({
@@ -21,7 +27,7 @@ const ownerSchema = z.strictObject({
 const lineSchema = z.discriminatedUnion('kind', [
   ownerSchema,
   z.strictObject({ kind: z.literal('directory'), path: z.string(), at }),
-  z.strictObject({ kind: z.literal('process'), what: z.string(), under: z.string(), at }),
+  z.strictObject({ kind: z.literal('process'), what: z.string(), under: z.string(), program: z.string().optional(), at }),
   z.strictObject({ kind: z.literal('kept'), at }),
 ]);
 
@@ -30,8 +36,8 @@ export type Owner = z.infer<typeof ownerSchema>;
 export interface Register {
   readonly owner: Owner;
   readonly resources: readonly Resource[];
-  /** Left up on purpose (`--keep`). */
-  readonly kept: boolean;
+  /** When it was left up on purpose (`--keep`), in UTC; null when it was not. */
+  readonly keptAt: string | null;
 }
 
 const registerName = 'register.jsonl';
@@ -80,8 +86,8 @@ export function readRegister(scratch: string): Register | null {
   if (owner?.kind !== 'owner') return null;
   return {
     owner,
-    resources: lines.filter((line) => line.kind === 'directory' || line.kind === 'process'),
-    kept: lines.some((line) => line.kind === 'kept'),
+    resources: lines.filter((line) => line.kind === 'directory' || line.kind === 'process') as Resource[],
+    keptAt: lines.find((line) => line.kind === 'kept')?.at ?? null,
   };
 }
 

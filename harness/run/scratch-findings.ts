@@ -24,6 +24,10 @@ export const scratchFindings = defineFindings({
     ({ path, processes, paths }) => `${path} is not wholly torn down: ${processes.length} processes and ${paths.length} paths remain`,
     ({ path }) => `It holds restored data: end the processes named here, then remove ${path} by hand.`,
   ),
+  'teardown.refused': obstacle<{ path: string; why: string }>(
+    ({ path, why }) => `${path} is not torn down: ${why}`,
+    () => 'Nothing was touched there: look at it, and if it is a leftover of a drill remove it by hand.',
+  ),
   'teardown.reaped': note<{ run: string; path: string; processes: number; entries: number }>(
     ({ run, path, processes, entries }) => `run ${run} had left ${path} behind (${processes} processes, ${entries} entries); it is removed`,
     () => 'Nothing is left to do here; if nobody killed that run, look into the system log for what did.',

@@ -1,7 +1,7 @@
 // The run's scratch directory: the only place where a run leaves a backup's content, and where its register lies.
 import { randomBytes } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, realpathSync, statfsSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { StepEnded } from './finding.ts';
 import { appendKept, appendResource, beginRegister, readRegister, type Resource } from './register.ts';
 import { scratchFindings } from './scratch-findings.ts';
@@ -114,7 +114,16 @@ function safeRoot(root: string): string {
   const sticky = (stat.mode & 0o1000) !== 0;
   if ((stat.mode & 0o022) !== 0 && !sticky) throw unsafe('others may write to it, and it is not sticky');
   if (stat.uid !== 0 && stat.uid !== me) throw unsafe('it belongs to another user');
+  const closed = me === 0 ? closedAncestor(real) : null;
+  if (closed !== null) throw unsafe(`a drill that runs as root has its server run as nobody, who cannot pass ${closed}`);
   return real;
+}
+
+function closedAncestor(path: string): string | null {
+  for (let at = path; ; at = dirname(at)) {
+    if ((lstatSync(at).mode & 0o001) === 0) return at;
+    if (at === dirname(at)) return null;
+  }
 }
 
 /** macOS has /tmp and /var as links that root owns. */

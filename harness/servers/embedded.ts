@@ -2,7 +2,7 @@
 // only. It opens no port, so that two drills, or a drill beside the real database, never meet.
 import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, constants, cpSync, existsSync, lchownSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, constants, cpSync, existsSync, lchownSync, mkdirSync, openSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
@@ -54,7 +54,6 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   // Short: the path of its socket has a limit.
   const home = join(scratch.server, randomBytes(3).toString('hex'));
   scratch.register({ kind: 'directory', path: home });
-  scratch.register({ kind: 'process', what: `postgres ${major}`, under: home });
   const own = (path: string): string => {
     mkdirSync(path, { mode: 0o700 });
     if (user !== null) chownSync(path, user.uid, user.gid);
@@ -62,6 +61,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   };
   own(home);
   const native = stage(source, join(home, 'native'), user);
+  scratch.register({ kind: 'process', what: `postgres ${major}`, under: home, program: join(realpathSync(native), 'bin', 'postgres') });
   const short = socketDirectory(scratch, home, socketName);
   const socket = short.made ? own(join(short.path, 's')) : home;
   const run: Launch = { home, native, user, signal };

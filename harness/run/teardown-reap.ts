@@ -1,0 +1,100 @@
+// The reaper: at the start of each run, removes what runs that were killed left behind, and says so.
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Finding } from './finding.ts';
+import { fateOf } from './register-processes.ts';
+import { readRegister, type Register } from './register.ts';
+import { scratchFindings } from './scratch-findings.ts';
+import { scratchPrefix } from './scratch.ts';
+import { tearDown } from './teardown.ts';
+
+export interface Reaped {
+  readonly run: string;
+  readonly path: string;
+  /** `teardown.reaped`, `teardown.kept` or `teardown.left-over`. */
+  readonly finding: Finding;
+}
+
+/**
+ * Looks through `roots` for scratch directories of this user whose owner is gone. Those of a live run, of another user, of
+ * another host on a shared disk, and those that are kept on purpose stay.
+ * @param options.now the machine's own clock, in UTC; never a rehearsal's
+ */
+export async function reapAbandoned(options: { readonly roots: readonly string[]; readonly now?: () => Date }): Promise<Reaped[]> {
+  const now = (options.now ?? ((): Date => new Date()))();
+  const reaped: Reaped[] = [];
+  for (const path of candidates(options.roots)) {
+    const register = readRegister(path);
+    if (register === null ? !isOld(path, now) : !isAbandoned(register)) continue;
+    const run = register?.owner.run ?? path.slice(path.lastIndexOf(scratchPrefix) + scratchPrefix.length);
+    if (register?.keptAt != null) {
+      reaped.push({ run, path, finding: scratchFindings.find('teardown.kept', { run, path, keptAt: register.keptAt }) });
+      continue;
+    }
+    const { findings, evidence } = await tearDown(path, register);
+    const [leftOver] = findings;
+    reaped.push({
+      run,
+      path,
+      finding: leftOver ?? scratchFindings.find('teardown.reaped', { run, path, processes: evidence.processesBefore, entries: evidence.entriesBefore }),
+    });
+  }
+  return reaped;
+}
+
+/** A directory that was just made has no register for an instant. */
+const unregisteredForMs = 60_000;
+
+function isOld(path: string, now: Date): boolean {
+  try {
+    return now.getTime() - lstatSync(path).ctimeMs > unregisteredForMs;
+  } catch {
+    return false;
+  }
+}
+
+/** What serves another directory goes with that one, and on its own only when that one is not there. */
+function isAbandoned({ owner }: Register): boolean {
+  if (fateOf(owner) !== 'gone') return false;
+  return owner.partOf === null || !exists(owner.partOf);
+}
+
+function candidates(roots: readonly string[]): string[] {
+  const found = new Set<string>();
+  const look = (root: string, pattern: RegExp): void => {
+    let real: string;
+    let names: string[];
+    try {
+      real = realpathSync(root);
+      names = readdirSync(real);
+    } catch {
+      return;
+    }
+    for (const name of names.filter((each) => pattern.test(each))) {
+      const path = join(real, name);
+      if (isOwnDirectory(path)) found.add(path);
+    }
+  };
+  for (const root of roots) look(root, new RegExp(`^${scratchPrefix}`));
+  // Where sockets go whose path would be too long in the root itself.
+  look('/tmp', new RegExp(`^${scratchPrefix}s[0-9a-f]{12}$`));
+  return [...found].toSorted();
+}
+
+function isOwnDirectory(path: string): boolean {
+  try {
+    const stat = lstatSync(path);
+    return stat.isDirectory() && stat.uid === process.getuid?.();
+  } catch {
+    return false;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
