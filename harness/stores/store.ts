@@ -19,13 +19,20 @@ export type Entry =
   /** A symlink, FIFO, socket, device: never followed, never opened. */
   | { readonly kind: 'irregular'; readonly key: string; readonly what: string }
   /** The store refuses to show it: not the same as missing. */
-  | { readonly kind: 'denied'; readonly key: string; readonly reason: string };
+  | { readonly kind: 'denied'; readonly key: string; readonly reason: string }
+  /** A folder that was named and not entered; `key` has no trailing slash. Only where the listing asked for it. */
+  | { readonly kind: 'folder'; readonly key: string };
+
+export interface ListOptions {
+  /** `named`: only the top level, each folder as one entry; a media tree is then not walked. Default: `entered`. */
+  readonly folders?: 'entered' | 'named';
+}
 
 export interface ReadableStore {
   /** For people: `directory /var/backups`. No credentials. */
   readonly description: string;
   /** Every entry, in no promised order. @throws StepEnded (obstacle) when the store itself cannot be read. */
-  list(signal: AbortSignal): AsyncIterable<Entry>;
+  list(signal: AbortSignal, options?: ListOptions): AsyncIterable<Entry>;
   /** The object as it is now, or null when it is not there. @throws StepEnded (obstacle) when that cannot be told. */
   head(key: string, signal: AbortSignal): Promise<StoredObject | null>;
   /** Its bytes. @throws StepEnded (obstacle when denied, defect when it is gone). */
