@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+/** What the restore step measured. */
+export const restoreEvidence = z.strictObject({
+  /** The throw-away database's name, encoding and collation as they came out. */
+  database: z.string(),
+  encoding: z.string(),
+  collation: z.string(),
+  /** Where encoding and collation were taken from; `client_encoding` means that nobody recorded a collation. */
+  settingsFrom: z.enum(['manifest', 'dump', 'client_encoding']),
+  statements: z.strictObject({
+    restorer: z.int(),
+    admin: z.int(),
+    /** REFRESH MATERIALIZED VIEW, each as its view's owner. */
+    viewOwner: z.int(),
+    /** CREATE DATABASE and the like, mapped to the throw-away database. */
+    mapped: z.int(),
+    /** Run later than they stand in the dump: owners, grants, views, event triggers. */
+    deferred: z.int(),
+    /** Not understood by the reader, run as the restorer in place. */
+    unknown: z.int(),
+    /** DROPs at the head of a --clean dump that found nothing to drop. */
+    absentDrops: z.int(),
+    /** SET default_tablespace to a tablespace that the throw-away server has not. */
+    tablespaces: z.int(),
+  }),
+  tablesCopied: z.int(),
+  rowsCopied: z.string(),
+  bytesCopied: z.string(),
+  /** Names of roles that the dump mentions and that were made for it, without login or rights. */
+  rolesCreated: z.array(z.string()),
+  extensions: z.array(z.string()),
+  /** False: planner statistics were left to whoever queries. */
+  analyzed: z.boolean(),
+  durationMs: z.number(),
+});
+export type RestoreEvidence = z.infer<typeof restoreEvidence>;

@@ -1,0 +1,108 @@
+// The closed list of statements that leave the restorer's hands. A statement goes to the admin session only if the
+// inventory's kind names a row here *and* its very text fits that row; everything else runs as the restorer, in place,
+// and fails there if it wants rights. The admin session sends one statement per message in the extended protocol (a
+// second one is refused by the server), with search_path = '', check_function_bodies = off and event triggers off.
+
+/**
+ * When an operation runs. `main` in file order; then all owners, then grants, then materialised views (as their
+ * owners), then grants on objects that the dump did not make (`late`: nothing that evaluates the dump's code follows
+ * them), then event triggers.
+ */
+export type Phase = 'main' | 'owners' | 'grants' | 'views' | 'late' | 'triggers';
+export const phases: readonly Phase[] = ['main', 'owners', 'grants', 'views', 'late', 'triggers'];
+
+/** `none`: mapped to the throw-away database, not run. */
+export type Lane = 'restorer' | 'admin' | 'viewOwner' | 'none';
+
+export interface AdminRow {
+  /** Fits `Classified.kind`. */
+  readonly kind: RegExp;
+  /** Fits the statement's bytes read as Latin-1. Group `name` where the executor needs the object. */
+  readonly text: RegExp;
+  readonly phase: Phase;
+  readonly lane: 'admin' | 'viewOwner' | 'none';
+  /** Which rule of Postgres keeps an ordinary role from it. */
+  readonly why: string;
+  /** Why it cannot evaluate what the dump brought. */
+  readonly harmless: string;
+  /** What it makes is handed to the restorer at once, in the same transaction, so that later statements may work on it. */
+  readonly handOver?: boolean;
+  /** The new owner must be a superuser when the statement is checked: made one within the transaction that runs it. */
+  readonly ownerRaised?: boolean;
+  /** A function in C or internal: only where the restorer may already call every function of that symbol. */
+  readonly symbol?: boolean;
+}
+
+// An identifier as Postgres reads it; bytes above 0x7f are letters in every server encoding.
+const id = String.raw`(?:"(?:[^"]|"")+"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)`;
+const qualified = String.raw`${id}(?:\.${id}){0,2}`;
+// A role by name: the words that mean "whoever runs this" would mean the admin.
+const role = String.raw`(?!(?:current_user|session_user|current_role|all|public)\b)(?<role>${id})`;
+// A function that nobody but the server brought: unqualified under an empty search_path, or in pg_catalog.
+const builtin = String.raw`(?:pg_catalog\.)?${id}(?![\w$\x80-\xff".])`;
+const privilege = String.raw`(?:ALL(?: PRIVILEGES)?|SELECT|INSERT|UPDATE|DELETE|TRUNCATE|REFERENCES|TRIGGER|MAINTAIN|USAGE|EXECUTE|CREATE|CONNECT|TEMPORARY|TEMP|SET|ALTER SYSTEM)(?: ?\((?:${id}(?:, ?)?)+\))?`;
+const privileges = String.raw`(?:GRANT|REVOKE)(?: GRANT OPTION FOR)? ${privilege}(?:, ?${privilege})* ON `;
+const text = (pattern: string) => new RegExp(`^${pattern}`, 'is');
+
+const catalogOnly = 'writes catalog rows only';
+
+export const adminRows: readonly AdminRow[] = [
+  // The database itself.
+  { kind: /^(?:CREATE|DROP) DATABASE/, text: text('(?:CREATE|DROP) DATABASE '), phase: 'main', lane: 'none', why: 'the throw-away database stands in for it', harmless: 'not run' },
+  { kind: /^ALTER DATABASE/, text: text(`ALTER DATABASE ${id} (?:WITH )?(?:IS_TEMPLATE|ALLOW_CONNECTIONS|CONNECTION LIMIT)\\b`), phase: 'main', lane: 'none', why: 'would lock the drill out', harmless: 'not run' },
+  { kind: /^ALTER ROLE/, text: text(`ALTER ROLE ${role} IN DATABASE ${id} (?:SET|RESET) `), phase: 'grants', lane: 'admin', why: 'needs CREATEROLE over that role', harmless: 'a setting of a role that cannot log in' },
+
+  // In place.
+  { kind: /^CREATE EXTENSION/, text: text(`CREATE EXTENSION (?:IF NOT EXISTS )?${id}(?: WITH SCHEMA ${id})?;$`), phase: 'main', lane: 'admin', why: 'most are untrusted, and their objects belong to the superuser either way', harmless: "runs the server's own script, which expects hostile schemas" },
+  { kind: /LANGUAGE/, text: text('CREATE (?:OR REPLACE )?(?:TRUSTED )?(?:PROCEDURAL )?LANGUAGE "?plpgsql"?;$'), phase: 'main', lane: 'admin', why: 'plpgsql belongs to the superuser', harmless: 'plpgsql is there already' },
+  { kind: /^COMMENT/, text: text('COMMENT ON EVENT TRIGGER '), phase: 'triggers', lane: 'admin', why: "its object is the superuser's", harmless: catalogOnly },
+  { kind: /^COMMENT/, text: text('COMMENT ON '), phase: 'main', lane: 'admin', why: "its object may be the superuser's (extension, cast, public schema before 15)", harmless: catalogOnly },
+  { kind: /^CREATE TYPE/, text: text(`CREATE TYPE ${qualified};$`), phase: 'main', lane: 'admin', why: 'shell types are for superusers, and must have the owner of what fills them', harmless: catalogOnly },
+  { kind: /^CREATE TYPE/, text: text(`CREATE TYPE ${qualified}\\s*\\(\\s*(?:INPUT|INTERNALLENGTH)\\b`), phase: 'main', lane: 'admin', handOver: true, why: 'base types are for superusers', harmless: 'its functions are looked up, not called' },
+  { kind: /^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE)/, text: text(String.raw`CREATE (?:OR REPLACE )?FUNCTION (?:(?!'|\sAS\s).)*\sLANGUAGE (?:c|internal)\b(?:(?!'|\$\$).)*\sAS\s+(?:'(?<first>[^']+)'(?:,\s*'(?<second>[^']+)')?|\$\$(?<dollar>[^$]+)\$\$);$`), phase: 'main', lane: 'admin', handOver: true, symbol: true, why: 'C and internal functions are for superusers', harmless: 'only symbols that the restorer may call already; not called here' },
+  { kind: /^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE)/, text: text(String.raw`CREATE (?:OR REPLACE )?FUNCTION (?:(?!\sAS\s).)*\sLANGUAGE (?:sql|plpgsql)\b(?:(?!\sAS\s).)*\sLEAKPROOF\b`), phase: 'main', lane: 'admin', handOver: true, why: 'LEAKPROOF is for superusers', harmless: 'with check_function_bodies off a body is stored, not run' },
+  { kind: /OPERATOR (?:CLASS|FAMILY)/, text: text('(?:CREATE OPERATOR (?:CLASS|FAMILY)|ALTER OPERATOR FAMILY (?!.* OWNER TO )) ?'), phase: 'main', lane: 'admin', handOver: true, why: 'wrong ones crash the server, so superusers only', harmless: 'support functions are looked up, not called' },
+  { kind: /^CREATE CAST/, text: text('CREATE CAST \\((?:(?!\\)).)*\\) WITHOUT FUNCTION'), phase: 'main', lane: 'admin', why: 'binary coercion is for superusers', harmless: catalogOnly },
+  { kind: /TEXT SEARCH (?:PARSER|TEMPLATE)/, text: text('CREATE TEXT SEARCH (?:PARSER|TEMPLATE) '), phase: 'main', lane: 'admin', why: 'take C functions, so superusers only', harmless: 'functions are looked up, not called' },
+  { kind: /ACCESS METHOD/, text: text(`CREATE ACCESS METHOD ${id} TYPE (?:INDEX|TABLE) HANDLER ${builtin}`), phase: 'main', lane: 'admin', why: 'for superusers', harmless: "the handler is the server's own" },
+  { kind: /^CREATE FOREIGN DATA WRAPPER/, text: text(`CREATE FOREIGN DATA WRAPPER ${id}(?: (?:HANDLER|VALIDATOR) ${builtin}| NO (?:HANDLER|VALIDATOR))*(?: OPTIONS \\(|;$)`), phase: 'main', lane: 'admin', why: 'for superusers', harmless: "a validator is called, so only the server's own is let through" },
+  { kind: /^CREATE SERVER/, text: text('CREATE SERVER '), phase: 'main', lane: 'admin', handOver: true, why: "needs USAGE on the superuser's wrapper", harmless: 'only wrappers with built-in validators exist' },
+  { kind: /^CREATE PUBLICATION/, text: text(`CREATE PUBLICATION ${id} FOR (?:ALL TABLES|ALL SEQUENCES|TABLES IN SCHEMA)`), phase: 'main', lane: 'admin', why: 'publishes what is not the creator’s', harmless: catalogOnly },
+  { kind: /^ALTER PUBLICATION/, text: text(`ALTER PUBLICATION ${id} ADD TABLES IN SCHEMA `), phase: 'main', lane: 'admin', why: 'for superusers', harmless: catalogOnly },
+  { kind: /^CREATE SUBSCRIPTION/, text: text(String.raw`CREATE SUBSCRIPTION ${id} CONNECTION '(?:[^']|'')*' PUBLICATION (?:${id}(?:, ?)?)+ WITH \(connect = false\b(?!.*\b(?:connect|enabled)\s*=\s*(?:true|on|1)\b)`), phase: 'main', lane: 'admin', why: 'for superusers and pg_create_subscription', harmless: 'with connect = false it stays disabled and connects nowhere' },
+  { kind: /^ALTER TABLE/, text: text(`ALTER TABLE (?:ONLY )?${qualified} (?:DISABLE|ENABLE) TRIGGER ALL;$`), phase: 'main', lane: 'admin', why: 'includes the triggers of foreign keys', harmless: catalogOnly },
+
+  // Owners.
+  { kind: /^ALTER .*OWNER TO/, text: text(`ALTER EVENT TRIGGER ${id} OWNER TO ${role};$`), phase: 'triggers', lane: 'admin', ownerRaised: true, why: 'owners are superusers', harmless: catalogOnly },
+  { kind: /^ALTER .*OWNER TO/, text: text(`ALTER (?:FOREIGN DATA WRAPPER|PUBLICATION|SUBSCRIPTION) ${id} OWNER TO ${role};$`), phase: 'owners', lane: 'admin', ownerRaised: true, why: 'owners are superusers', harmless: catalogOnly },
+  { kind: /^ALTER .*OWNER TO/, text: text(`ALTER .* OWNER TO ${role};$`), phase: 'owners', lane: 'admin', why: 'needs membership in the new owner, who needs CREATE on the schema', harmless: 'catalog rows only; that nothing but the dump’s own objects changed hands is checked before anything else runs' },
+
+  // Grants.
+  { kind: /^(?:GRANT|REVOKE)/, text: text(`${privileges}(?!TABLE |SEQUENCE |FUNCTION |PROCEDURE |ROUTINE |SCHEMA |TYPE |DOMAIN |LARGE OBJECT |DATABASE |FOREIGN SERVER |(?:${id}\\.)?${id} (?:TO|FROM) )`), phase: 'late', lane: 'admin', why: 'as the owner’s own grant', harmless: 'nothing of the dump runs after it' },
+  { kind: /^(?:GRANT|REVOKE)/, text: text(`${privileges}(?:TABLE |SEQUENCE |FUNCTION |PROCEDURE |ROUTINE |SCHEMA |TYPE |DOMAIN )?(?:ONLY )?"?(?:pg_catalog|information_schema)"?\\b`), phase: 'late', lane: 'admin', why: 'as the owner’s own grant', harmless: 'nothing of the dump runs after it' },
+  { kind: /^(?:GRANT|REVOKE)/, text: text(privileges), phase: 'grants', lane: 'admin', why: 'as the owner’s own grant', harmless: catalogOnly },
+  { kind: /^ALTER DEFAULT PRIVILEGES/, text: text(`ALTER DEFAULT PRIVILEGES FOR (?:ROLE|USER) ${role} `), phase: 'grants', lane: 'admin', why: 'needs membership in the role', harmless: catalogOnly },
+  // Around grants that a grantee passed on; only ever to an ordinary role, and only grants run under it.
+  { kind: /SESSION AUTHORIZATION/, text: text(String.raw`(?:SET SESSION AUTHORIZATION (?:'(?:[^']|'')+'|${id})|RESET SESSION AUTHORIZATION);$`), phase: 'grants', lane: 'admin', why: 'a grant keeps its grantor', harmless: 'grants only run under it' },
+
+  // After the grants.
+  { kind: /^REFRESH MATERIALIZED VIEW/, text: text(`REFRESH MATERIALIZED VIEW (?<name>${qualified});$`), phase: 'views', lane: 'viewOwner', why: 'runs the view’s query as its owner', harmless: 'a session without rights of its own but to read' },
+  { kind: /EVENT TRIGGER/, text: text(`(?:CREATE EVENT TRIGGER ${id} ON |ALTER EVENT TRIGGER ${id} (?:ENABLE|DISABLE)\\b)`), phase: 'triggers', lane: 'admin', why: 'for superusers', harmless: 'the last statements of all; commands on event triggers fire none' },
+];
+
+/** The row that both the kind and the text fit; the text is what decides among rows of one kind. */
+export function adminRow(kind: string, sql: Buffer): AdminRow | undefined {
+  const candidates = adminRows.filter((row) => row.kind.test(kind));
+  if (candidates.length === 0) return undefined;
+  const latin1 = sql.toString('latin1');
+  return candidates.find((row) => row.text.test(latin1));
+}
+
+/** May a statement of this kind leave the restorer, for all that is known before its text is read? */
+export function mayLeaveRestorer(kind: string): boolean {
+  return adminRows.some((row) => row.kind.test(kind));
+}
+
+// What the admin session takes over of the dump's SETs: how its bytes are read, nothing that gives rights.
+const adminSettings = text(String.raw`SET (?:client_encoding|standard_conforming_strings) (?:=|TO) '?[\w-]+'?;$`);
+export const isAdminSetting = (sql: Buffer): boolean => sql.length < 200 && adminSettings.test(sql.toString('latin1'));
