@@ -8,7 +8,7 @@ const step = (part: Partial<RecordedStep>): RecordedStep => ({ id: 'database.x',
 const finding = (code: string, message: string): RecordedStep['findings'][number] => ({ code, severity: 'error', judged: true, message, hint: 'Mend it.', facts: {} });
 const record = (steps: RecordedStep[], part: Partial<DrillRun> = {}): DrillRun => ({
   format: 'backup-drills/record/1', run: 'r1', kind: 'drill', application: 'app', trigger: 'manual', operator: 'op', host: 'h', versions: {}, config: { file: 'f', digest: 'd' }, clock: { shiftMs: 0 },
-  startedAt: at, endedAt: at, ended: 'finished', verdict: 'unverified', scope: { covered: ['database'], notCovered: ['media'] }, steps, scratch: null, process: { pid: 1, startedAt: 'x' }, previous: null, ...part,
+  startedAt: at, endedAt: at, ended: 'finished', verdict: 'unverified', scope: { covered: ['database'], notCovered: ['media'] }, steps, scratch: null, process: { pid: 1, start: 'x', boot: 'b', namespace: '', host: 'h' }, previous: null, ...part,
 });
 
 test('failure, error and skipped are told apart, one case per step', () => {

@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Finding } from './finding.ts';
 import { runFindings } from './findings.ts';
-import { processLives } from './process.ts';
 import { type DrillRun, readRecord, writeRecord } from './record.ts';
+import { fateOf } from './register-processes.ts';
 
 export interface Abandoned {
   readonly record: DrillRun;
@@ -20,7 +20,7 @@ export function findAbandoned(out: string): Abandoned[] {
     const path = join(out, name, 'record.json');
     if (!existsSync(path)) continue;
     const record = readRecord(path);
-    if (record.ended !== 'running' || processLives(record.process)) continue;
+    if (record.ended !== 'running' || fateOf(record.process) !== 'gone') continue;
     const last = record.steps.findLast((step) => step.startedAt !== null)?.id ?? 'none';
     const marked: DrillRun = { ...record, ended: 'abandoned', endedAt: new Date().toISOString(), verdict: record.steps.some((step) => step.outcome === 'failed') ? 'unverified' : 'inconclusive' };
     abandoned.push({ record: marked, sha256: writeRecord(path, marked), finding: runFindings.find('run.abandoned', { run: record.run, startedAt: record.startedAt, step: last }) });

@@ -7,8 +7,8 @@ import { addSecret } from './redact.ts';
 
 const table = defineFindings({
   'test.defect': defect<{ count: number }>(({ count }) => `${count} wrong`, () => 'Mend it.'),
-  'test.obstacle': obstacle(() => 'not judged', () => 'Make it readable.'),
-  'test.warning': warning(() => 'odd', () => 'Look.'),
+  'test.obstacle': obstacle<Record<string, never>>(() => 'not judged', () => 'Make it readable.'),
+  'test.warning': warning<Record<string, never>>(() => 'odd', () => 'Look.'),
   'test.note': note<{ name: string }>(({ name }) => `seen ${name}`, () => 'Nothing.'),
 });
 const evidence = z.strictObject({ rows: z.number() });

@@ -1,9 +1,9 @@
 // Runs the steps of a plan, one at a time. Knows no test runner: the drill's suites and the real restore both use it.
-import type { Fact, Finding } from './finding.ts';
+import type { Finding } from './finding.ts';
 import { StepEnded } from './finding.ts';
 import { runFindings } from './findings.ts';
 import type { Plan, Progress, Step, StepContext } from './plan.ts';
-import { redact } from './redact.ts';
+import { redact, redactFinding } from './redact.ts';
 
 export type Outcome = 'passed' | 'failed' | 'errored' | 'skipped';
 
@@ -124,15 +124,4 @@ export function brokenHarness(step: string, error: unknown): Finding {
   const where = /\n\s+at (?:.*\()?(?:file:\/\/)?[^\n]*?((?:harness|checks|drills|fixtures)\/[^\n)]+)/.exec(error.stack ?? '')?.[1] ?? null;
   const text = state === null ? redact(`${error.name}: ${error.message.split('\n')[0] ?? ''}`) : `database error, SQLSTATE ${state}`;
   return runFindings.find('run.broken', { step, error: text, where });
-}
-
-/** A secret may hide in a name or in an error that a stage quoted: every text of a finding passes here. */
-function redactFinding(finding: Finding): Finding {
-  const clean = (fact: Fact): Fact => (typeof fact === 'string' ? redact(fact) : Array.isArray(fact) ? fact.map((item) => redact(String(item))) : fact);
-  return {
-    ...finding,
-    message: redact(finding.message),
-    hint: redact(finding.hint),
-    facts: Object.fromEntries(Object.entries(finding.facts).map(([name, fact]) => [name, clean(fact)])),
-  };
 }

@@ -47,7 +47,7 @@ export const recordSchema = z.strictObject({
   scope: z.strictObject({ covered: z.array(z.string()), notCovered: z.array(z.string()) }),
   steps: z.array(stepSchema),
   scratch: z.string().nullable().describe('where the run kept what it restored; gone after teardown'),
-  process: z.strictObject({ pid: z.number().int(), startedAt: z.string() }).describe('who writes this record, so that the next run knows whether it still lives'),
+  process: z.strictObject({ pid: z.number().int(), start: z.string(), boot: z.string(), namespace: z.string(), host: z.string() }).describe('who writes this record, so that the next run knows whether it still lives'),
   previous: z.string().nullable().describe('sha256 of the record before this one in the log'),
 });
 

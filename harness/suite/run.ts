@@ -11,7 +11,7 @@ import { runFindings } from '../run/findings.ts';
 import { withLock } from '../run/lock.ts';
 import type { Plan } from '../run/plan.ts';
 import { type DrillRun, type RecordedStep, writeDurably, writeRecord } from '../run/record.ts';
-import { keepScratch, openScratch } from '../run/scratch.ts';
+import { openScratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { verdictOf } from '../run/verdict.ts';
 import { drive, plannedCheck } from './drive.ts';
@@ -95,14 +95,14 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
         options.onEvent(event, 'step' in event ? steps.find((step) => step.id === event.step) : undefined);
       },
     });
-    if (options.keep && !options.signal.aborted) keepScratch(scratch.path);
+    if (options.keep && !options.signal.aborted) scratch.keep();
   } catch (error) {
     if (!(error instanceof StepEnded)) throw error;
     tell(preparation, [...options.found, ...error.findings], { ...error.evidence });
   } finally {
     if (scratchPath !== null && !(options.keep && !options.signal.aborted)) {
       const proof = await teardown(scratchPath);
-      tell(teardownStep, proof.findings, proof.evidence);
+      tell(teardownStep, proof.findings, { ...proof.evidence });
     }
   }
   if (scratchPath === null) tell(teardownStep, [], { nothingToRemove: true });
@@ -123,7 +123,7 @@ function plannedSteps<Settings>(options: RunOptions<Settings>): RecordedStep[] {
 /** The last record, the reports, the log line. A report that cannot be written takes the verdict away. */
 async function finish<Settings>(options: RunOptions<Settings>, files: RunFiles, steps: RecordedStep[], record: (ended: DrillRun['ended'], previous?: string | null) => DrillRun): Promise<DrillRun> {
   const ended = options.signal.aborted ? 'interrupted' : 'finished';
-  return withLock(join(options.reports, 'out', '.log.lock'), async () => {
+  return withLock(join(options.reports, 'out', '.log'), {}, async () => {
     const final = record(ended, lastLogged(files.log));
     try {
       writeDurably(files.junit, junitOf(final));

@@ -1,0 +1,262 @@
+// The steps of the database part, in the order of the data.
+import pg from 'pg';
+import { z } from 'zod';
+import type { Config } from '../config/schema.ts';
+import type { Done, Plan, StepContext, StepRef } from '../run/plan.ts';
+import { attachScratch } from '../run/scratch.ts';
+import { startEmbedded } from '../servers/embedded.ts';
+import { serverEvidence } from '../servers/evidence.ts';
+import type { Login } from '../servers/postgres.ts';
+import { decryptArtifact } from '../stores/age.ts';
+import { readCatalog } from '../stores/catalog.ts';
+import { catalogEvidence, decryptEvidence, fetchEvidence, fetchedFacts, plainFacts } from '../stores/evidence.ts';
+import { fetchArtifact } from '../stores/fetch.ts';
+import { nameOf } from '../stores/names.ts';
+import type { ReadableStore } from '../stores/store.ts';
+import { verifyStored } from '../stores/verify.ts';
+import { dumpEvidence, dumpFacts } from './dump/evidence.ts';
+import { inspectDump, readDump } from './dump/inventory.ts';
+import { type Compared, compareContent, compareDatabase, compareLargeObjects, compareSchema, compareSequences, compareTables, describeManifest, restoredFacts } from './manifest/compare.ts';
+import * as measured from './manifest/evidence.ts';
+import { manifestFindings } from './manifest/findings.ts';
+import type { Facts, Manifest } from './manifest/manifest.ts';
+import { readManifestRows } from './manifest/read.ts';
+import { judgeObjectives } from './objectives/judge.ts';
+import { objectivesEvidence } from './objectives/evidence.ts';
+import type { DatabaseSettings as CreateSettings } from './restore/create.ts';
+import { restoreEvidence } from './restore/evidence.ts';
+import { type Restored, executeRestore } from './restore/execute.ts';
+import { planRestore } from './restore/plan.ts';
+import { selectEvidence, verifyDumpEvidence } from './select/evidence.ts';
+import { readManifests } from './select/manifests.ts';
+import { type How, selectSet } from './select/select.ts';
+import { type VerifiedDump, verifyDump } from './select/verify-dump.ts';
+import * as smoke from './smoke/evidence.ts';
+import { checkExpected } from './smoke/expected.ts';
+import { checkIntegrity } from './smoke/integrity.ts';
+import { checkPlausible } from './smoke/plausible.ts';
+import { checkQueries } from './smoke/queries.ts';
+
+/** Where the backups come from, and what opens them. */
+export interface Source {
+  readonly store: ReadableStore;
+  /** age identities, one per line; null while none is configured. */
+  readonly identities: string | null;
+}
+
+export interface DatabaseSettings {
+  readonly config: Config;
+  readonly how: How;
+  readonly scratch: string;
+}
+
+/** Where the restored database can be read, for the checks that follow. */
+export interface Place {
+  readonly reader: Login;
+  readonly now: () => Date;
+}
+
+/** A restored database, and when its last statement had run (performance.now). */
+export interface RestoredAt extends Restored {
+  readonly endedAt: number;
+}
+
+/** Plans the database part, from a source to the restored and compared database. */
+export function planDatabase(plan: Plan, source: StepRef<Source>, settings: DatabaseSettings, leave: (place: Place) => void): StepRef<RestoredAt> {
+  const { dump, manifest, fetch } = planFetching(plan, source, settings);
+  const restored = planRestoring(plan, dump, manifest, settings, leave);
+  planComparing(plan, restored, manifest);
+  planSmoke(plan, restored, settings.config);
+  plan.step({
+    id: 'database.objectives',
+    part: 'database',
+    title: 'measure RPO and restore duration',
+    needs: { restored, manifest, fetch },
+    evidence: objectivesEvidence,
+    run: async ({ manifest: bound, restored: { endedAt }, fetch: { startedAt } }, { now }) => judgeObjectives({ snapshotAt: bound?.snapshotTime ?? null, now: now(), restoreMs: Math.round(endedAt - startedAt) }, settings.config.objectives),
+  });
+  return restored;
+}
+
+/** From the store to a verified dump. */
+function planFetching(plan: Plan, source: StepRef<Source>, { config, how, scratch }: DatabaseSettings) {
+  const work = (): string => attachScratch(scratch).work;
+  const catalog = plan.step({
+    id: 'database.catalog',
+    part: 'database',
+    title: 'read the catalog of the store',
+    needs: { source },
+    evidence: catalogEvidence,
+    run: async ({ source: { store } }, context) => {
+      const { catalog: value, findings, evidence } = await readCatalog(store, context);
+      return { ...(value === null ? {} : { value }), findings, evidence };
+    },
+  });
+  const selected = plan.step({
+    id: 'database.select',
+    part: 'database',
+    title: how.kind === 'newest' ? 'choose the newest set, by the manifests' : how.kind === 'date' ? `choose the set of ${how.date}` : 'choose a random older set',
+    needs: { source, catalog },
+    evidence: selectEvidence,
+    run: async ({ source: { store, identities }, catalog: found }, context) => {
+      const candidates = await readManifests(store, found, work(), { identities, database: config.database.name, now: context.now, signal: context.signal, progress: context.progress });
+      const { selected: value, findings, evidence } = selectSet(candidates, how, { now: context.now, cadenceMs: config.cadenceMs + config.slackMs });
+      return { value, findings, evidence };
+    },
+  });
+  const manifest = plan.step({
+    id: 'database.manifest',
+    part: 'database',
+    title: 'bind the set to its manifest',
+    needs: { selected },
+    evidence: z.strictObject({ manifest: measured.manifestEvidence.nullable() }),
+    run: async ({ selected: { manifest: value, manifestState, id } }): Promise<Done<Manifest | null, { manifest: measured.ManifestEvidence | null }>> => ({
+      value,
+      // A manifest that is there but cannot be used has failed the choice of the set already, by its own code.
+      findings: manifestState !== 'missing' ? [] : [manifestFindings.find('manifest.missing', { set: id, expected: nameOf(id, 'manifest', false) })],
+      evidence: { manifest: value === null ? null : describeManifest(value) },
+    }),
+  });
+  const fetch = plan.step({
+    id: 'database.fetch',
+    part: 'database',
+    title: 'fetch the dump to scratch',
+    needs: { source, selected },
+    evidence: fetchEvidence,
+    run: async ({ source: { store }, selected: { dump } }, context) => {
+      const startedAt = performance.now();
+      const fetched = await fetchArtifact(store, dump.object, work(), context);
+      return { value: { fetched, startedAt }, evidence: fetchedFacts(fetched) };
+    },
+  });
+  const plain = plan.step({
+    id: 'database.decrypt',
+    part: 'database',
+    title: 'decrypt the dump',
+    needs: { source, fetch },
+    evidence: decryptEvidence,
+    run: async ({ source: { identities }, fetch: { fetched } }, context) => {
+      const value = await decryptArtifact(verifyStored(fetched), identities, work(), context);
+      return { value, evidence: plainFacts(value) };
+    },
+  });
+  const dump = plan.step({
+    id: 'database.verify',
+    part: 'database',
+    title: "verify the dump's bytes against the manifest",
+    needs: { selected, plain },
+    evidence: verifyDumpEvidence,
+    run: async ({ selected: set, plain: bytes }) => {
+      const { dump: value, evidence } = verifyDump(bytes, set);
+      return { value, evidence };
+    },
+  });
+  return { dump, manifest, fetch };
+}
+
+/** From a verified dump to a restored database. */
+function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRef<Manifest | null>, { config, scratch }: DatabaseSettings, leave: (place: Place) => void): StepRef<RestoredAt> {
+  const inventory = plan.step({
+    id: 'database.inspect',
+    part: 'database',
+    title: 'inspect the dump in one pass',
+    needs: { dump },
+    evidence: dumpEvidence,
+    run: async ({ dump: { path } }, context) => {
+      const { inventory: value, findings } = await inspectDump(path, { caps: config.caps, signal: context.signal, progress: context.progress });
+      return { ...(findings.some((finding) => finding.severity === 'error') ? {} : { value }), findings, evidence: dumpFacts(value) };
+    },
+  });
+  const server = plan.step({
+    id: 'database.server',
+    part: 'database',
+    title: "start a throw-away Postgres of the dump's major",
+    needs: { inventory },
+    evidence: serverEvidence,
+    run: async ({ inventory: { serverMajor } }, { signal }) => {
+      const value = await startEmbedded({ scratch: attachScratch(scratch), major: serverMajor, signal });
+      return { value, evidence: value.evidence };
+    },
+  });
+  return plan.step({
+    id: 'database.restore',
+    part: 'database',
+    title: 'restore the dump over the wire',
+    needs: { dump, inventory, server, manifest },
+    evidence: restoreEvidence,
+    run: async ({ dump: { path }, inventory: found, server: target, manifest: bound }, context): Promise<Done<RestoredAt, z.infer<typeof restoreEvidence>>> => {
+      const restored = await executeRestore(
+        {
+          items: () => readDump(path, { caps: config.caps, signal: context.signal }),
+          plan: planRestore(found),
+          server: target,
+          settings: settingsOf(bound),
+          owner: config.database.role,
+          totalBytes: found.plainBytes,
+        },
+        context,
+      );
+      leave({ reader: restored.checker, now: context.now });
+      return { value: { ...restored, endedAt: performance.now() }, evidence: restored.evidence };
+    },
+  });
+}
+
+/** What came back against what was true at the dump's snapshot, one step for each way of being wrong. */
+function planComparing(plan: Plan, restored: StepRef<RestoredAt>, manifest: StepRef<Manifest | null>): void {
+  // Only a manifest that is there can be compared with: without one these steps are skipped, and the run is unverified.
+  const bound = plan.step({
+    id: 'database.measure',
+    part: 'database',
+    title: 'measure the restored database as the manifest was measured',
+    needs: { restored, manifest },
+    evidence: z.strictObject({ tables: z.int(), rows: z.string(), durationMs: z.int() }),
+    run: async ({ restored: { checker }, manifest: expected }, context) => {
+      const startedAt = performance.now();
+      const rows = await reading(checker, (client) => readManifestRows(client, { signal: context.signal, progress: context.progress, ...(expected === null ? {} : { algorithm: expected.algorithm }) }));
+      const tables = rows.filter((row) => row.kind === 'table');
+      const evidence = { tables: tables.length, rows: String(tables.reduce((sum, table) => sum + table.rows, 0n)), durationMs: Math.round(performance.now() - startedAt) };
+      return { ...(expected === null ? {} : { value: { expected, actual: restoredFacts(expected, rows) } }), evidence };
+    },
+  });
+  const compare = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (expected: Manifest, actual: Facts) => Compared<E>): void => {
+    plan.step({ id: `database.compare.${id}`, part: 'database', title, needs: { bound }, compares: true, evidence, run: async ({ bound: { expected, actual } }) => run(expected, actual) });
+  };
+  compare('settings', 'compare encoding and collation', measured.databaseEvidence, compareDatabase);
+  compare('tables', 'compare the set of tables and their row counts', measured.tablesEvidence, compareTables);
+  compare('content', 'compare the content of every table', measured.contentEvidence, compareContent);
+  compare('schema', 'compare every definition', measured.schemaEvidence, compareSchema);
+  compare('sequences', 'compare the sequences', measured.sequencesEvidence, (expected, actual) => compareSequences(expected, actual));
+  compare('large-objects', 'compare the large objects', measured.largeObjectsEvidence, compareLargeObjects);
+}
+
+/** What must hold of any healthy restore, and what the configuration expects of this one. */
+function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, config: Config): void {
+  const check = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (client: pg.Client, context: StepContext) => Promise<Done<unknown, E>>): void => {
+    plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored }, evidence, run: async ({ restored: { checker } }, context) => reading(checker, async (client) => run(client, context)) });
+  };
+  check('expected', 'check the expected tables, their rows and how new they are', smoke.expectedEvidence, (client, { now }) => checkExpected({ client }, config.expected, { now: now(), maxAgeMs: config.cadenceMs + config.slackMs, role: config.database.role }));
+  check('integrity', 'check foreign keys and sequences', smoke.integrityEvidence, (client) => checkIntegrity({ client }));
+  check('plausible', 'check that the rows look like data', smoke.plausibleEvidence, (client) => checkPlausible({ client }, config.expected.tables));
+  if (config.smoke.length > 0) check('queries', 'ask the configured queries', smoke.queriesEvidence, (client) => checkQueries({ client }, config.smoke));
+}
+
+async function reading<T>(login: Login, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ ...login, application_name: 'backup-drills' });
+  // The query in hand hears of a lost connection itself; without a listener Node would end the process.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Encoding and locale as the manifest recorded them; null leaves both to the dump's own head. */
+function settingsOf(manifest: Manifest | null): CreateSettings | null {
+  if (manifest === null) return null;
+  const { encoding, provider, collate, ctype, locale } = manifest.database;
+  if (provider !== 'libc' && provider !== 'icu' && provider !== 'builtin') return null;
+  return { encoding, provider, collate: collate ?? 'C', ctype: ctype ?? 'C', locale, icuRules: null };
+}

@@ -1,0 +1,71 @@
+// The plan of a drill over the parts of the unit that this version knows: where the backups come from, then each part.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { resolveSecrets } from '../config/secrets.ts';
+import type { How } from '../database/select/select.ts';
+import { type RestoredAt, type Source, planDatabase } from '../database/steps.ts';
+import { Plan, type StepRef } from '../run/plan.ts';
+import type { DrillRun } from '../run/record.ts';
+import { attachScratch } from '../run/scratch.ts';
+import { directoryStore } from '../stores/directory.ts';
+import { leaveRestored } from '../suite/restored.ts';
+import { keepEvidence, openSourceEvidence } from './evidence.ts';
+import { planRehearsal } from './rehearsal.ts';
+
+/** What the worker needs to know, as plain data; the command plans from the same to know the steps beforehand. */
+export interface DrillSettings {
+  readonly config: Config;
+  /** Name of the store to drill, or null for the first. */
+  readonly store: string | null;
+  readonly how: How;
+  /** The run's scratch directory; empty in the command, which plans but does not run. */
+  readonly scratch: string;
+  /** The restored database stays up after the run. */
+  readonly keep: boolean;
+}
+
+export const drillScope: DrillRun['scope'] = { covered: ['database'], notCovered: ['media', 'audit', 'ledger', 'recovery key'] };
+
+export function drillPlan(settings: DrillSettings): Plan {
+  const plan = new Plan();
+  const source = settings.config.mode === 'rehearsal' ? planRehearsal(plan, settings) : planOpen(plan, settings);
+  const restored = planDatabase(plan, source, settings, leaveRestored);
+  if (settings.keep) planKeep(plan, restored, settings);
+  return plan;
+}
+
+function planOpen(plan: Plan, { config, store: name }: DrillSettings): StepRef<Source> {
+  return plan.step({
+    id: 'run.open',
+    part: 'run',
+    title: 'open the store and the keys',
+    needs: {},
+    evidence: openSourceEvidence,
+    run: async () => {
+      const chosen = name === null ? config.stores[0] : config.stores.find((one) => one.name === name);
+      if (chosen === undefined) throw new Error(`no store is named ${name ?? '(first)'}`);
+      const { identities } = await resolveSecrets(config, process.env);
+      const store = directoryStore(chosen.path);
+      return { value: { store, identities: identities.length === 0 ? null : identities.join('\n') }, evidence: { store: store.description, identities: identities.length } };
+    },
+  });
+}
+
+/** Leaves a way in: the password in a file that only this user can read, never in a report. */
+function planKeep(plan: Plan, restored: StepRef<RestoredAt>, { scratch }: DrillSettings): void {
+  plan.step({
+    id: 'run.keep',
+    part: 'run',
+    title: 'keep the restored database',
+    needs: { restored },
+    evidence: keepEvidence,
+    run: async ({ restored: { checker } }) => {
+      const file = join(attachScratch(scratch).work, 'pgpass');
+      const escaped = [checker.host, String(checker.port), checker.database, checker.user, checker.password].map((field) => field.replaceAll(/[\\:]/g, '\\$&'));
+      writeFileSync(file, `${escaped.join(':')}\n`, { mode: 0o600 });
+      const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+      return { evidence: { connect: `PGPASSFILE=${quoted(file)} psql -h ${quoted(checker.host)} -p ${checker.port} -U ${quoted(checker.user)} -d ${quoted(checker.database)}` } };
+    },
+  });
+}

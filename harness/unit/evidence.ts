@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+export const openSourceEvidence = z.strictObject({
+  store: z.string(),
+  identities: z.int().describe('age identities at hand'),
+});
+
+export const publishEvidence = z.strictObject({
+  set: z.string(),
+  store: z.string(),
+  objects: z.array(z.strictObject({ key: z.string(), bytes: z.int() })),
+  recipient: z.string().describe('the throw-away public key that it was encrypted for'),
+});
+
+export const keepEvidence = z.strictObject({
+  connect: z.string().describe('how to connect, read-only; the password lies in the file that it names'),
+});
