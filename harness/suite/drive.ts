@@ -85,6 +85,8 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
 class Fold implements Reporter {
   readonly #options: Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill'>;
   readonly #agreed = new Set<string>();
+  /** Tests of check files that have become steps. */
+  readonly #taken = new Set<string>();
   #running: string | null = null;
   #worker: number | null = null;
 
@@ -132,7 +134,9 @@ class Fold implements Reporter {
     const planned = `check.${stem(module.moduleId)}`;
     const error = module.errors()[0];
     const tests = [...module.children.allTests()];
-    if (error !== undefined) this.#settle(planned, this.#result([checkFindings.find('check.not-loaded', { file, line: null, error: firstLine(error) })]));
+    // A test that vitest refused to run, or lost, has had no result of its own.
+    for (const test of tests) if (!this.#taken.has(test.id)) this.#takeCheck(test);
+    if (error !== undefined && !/^No test suite found/.test(error.message)) this.#settle(planned, this.#result([checkFindings.find('check.not-loaded', { file, line: null, error: firstLine(error) })]));
     else if (tests.length === 0) this.#settle(planned, this.#result([checkFindings.find('check.empty', { file, line: null })]));
     else this.#settle(planned, null);
   }
@@ -151,6 +155,7 @@ class Fold implements Reporter {
   }
 
   #takeCheck(test: TestCase): void {
+    this.#taken.add(test.id);
     const file = relative(this.#options.root, test.module.moduleId);
     const place = { file, line: test.location?.line ?? null };
     const result = test.result();
