@@ -8,7 +8,6 @@
 
 -- Everything that changes how a value or a definition is written.
 SET LOCAL search_path = pg_catalog, pg_temp;
-SET LOCAL client_encoding = 'UTF8';
 SET LOCAL timezone = 'UTC';
 SET LOCAL datestyle = 'ISO, YMD';
 SET LOCAL intervalstyle = 'postgres';
@@ -27,6 +26,8 @@ SET LOCAL row_security = off;
 -- Compiling the chain of a wide table costs far more than running it.
 SET LOCAL jit = off;
 SET LOCAL statement_timeout = 0;
+-- Lines are UTF-8; a database without an encoding hands out its bytes as they are. No row comes of this.
+SELECT WHERE set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true) IS NULL;
 
 -- A column that only some majors have is read as to_jsonb(row) ->> 'name': null where there is none.
 SELECT jsonb_build_object(

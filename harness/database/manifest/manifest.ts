@@ -12,6 +12,7 @@
 //
 // The lines are taken as they are, so that a shell script writes it without parsing JSON. The algorithm of the digests
 // stands in the row of kind `database`, where manifest.sql itself puts it.
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { Finding } from '../../run/finding.ts';
 import { StepEnded } from '../../run/finding.ts';
@@ -107,7 +108,7 @@ export interface Manifest extends Facts {
  *   manifest.algorithm-unknown (obstacle: written by a newer version).
  */
 export function parseManifest(bytes: Uint8Array, name: string): Manifest {
-  const json = jsonOf(bytes, name);
+  const { json, utf8 } = jsonOf(bytes, name);
   const said = z.object({ format: z.string() }).safeParse(json);
   if (said.success && said.data.format !== format && said.data.format.startsWith(formatPrefix)) {
     throw new StepEnded(manifestFindings.find('manifest.format-unknown', { name, format: said.data.format.slice(0, 80) }));
@@ -117,6 +118,8 @@ export function parseManifest(bytes: Uint8Array, name: string): Manifest {
   const { rows, ...envelope } = parsed.data;
   const facts = factsOf(rows);
   if (!facts.ok) throw unparseable(name, facts.problems);
+  // Such a database holds bytes of any encoding, in names and definitions too; hashes tell them apart.
+  if (!utf8 && facts.value.database.encoding !== 'SQL_ASCII') throw unparseable(name, ['it is not UTF-8']);
   const algorithm = knownAlgorithms.find((known) => known === facts.value.database.algorithm);
   if (algorithm === undefined) {
     throw new StepEnded(manifestFindings.find('manifest.algorithm-unknown', { name, algorithm: facts.value.database.algorithm.slice(0, 80) }));
@@ -198,15 +201,10 @@ function unparseable(name: string, problems: readonly string[]): StepEnded {
   return new StepEnded(manifestFindings.find('manifest.unparseable', { name, problems: shown, more: problems.length - shown.length }));
 }
 
-function jsonOf(bytes: Uint8Array, name: string): unknown {
-  let text: string;
+function jsonOf(bytes: Uint8Array, name: string): { readonly json: unknown; readonly utf8: boolean } {
+  const text = new TextDecoder('utf-8').decode(bytes);
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw unparseable(name, ['it is not UTF-8']);
-  }
-  try {
-    return JSON.parse(text) as unknown;
+    return { json: JSON.parse(text) as unknown, utf8: isUtf8(bytes) };
   } catch (error) {
     // Its message quotes the text around the fault, which may be a definition: only the place is told.
     const place = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];

@@ -26,32 +26,37 @@ export async function readManifestRows(client: Client, options: ReadOptions): Pr
 
 /** The same as the lines that psql prints, for buildManifest. */
 export async function readManifestLines(client: Client, options: ReadOptions): Promise<string[]> {
-  const statements = statementsOf(await readFile(texts[options.algorithm ?? 'row-chain-1'], 'utf8'));
-  return inSnapshot(client, options.signal, async (run) => {
-    const lines: string[] = [];
-    let tables = 0;
-    for (const statement of statements) {
-      if (/^SET LOCAL /.test(statement)) {
-        await run(statement);
-        continue;
-      }
-      // Through a cursor, so that each table is told of when it is done, and a signal is heard between two.
-      await run(`DECLARE manifest NO SCROLL CURSOR FOR ${statement}`);
-      for (let wanted = 1; ; ) {
-        const found = await run(`FETCH FORWARD ${wanted} FROM manifest`);
-        if (found.length === 0) break;
-        lines.push(...found);
-        const last = JSON.parse(found.at(-1) ?? '{}') as { kind?: string; schema?: string; name?: string };
-        // Only a table takes long: rows of the other kinds come by the thousand.
-        wanted = last.kind === 'table' ? 1 : 1000;
-        if (last.kind !== 'table') continue;
-        tables += 1;
-        options.progress?.({ done: tables, total: null, unit: 'tables', what: `${last.schema}.${last.name}` });
-      }
-      await run('CLOSE manifest');
+  return inSnapshot(client, options.signal, (run) => readLines(run, options));
+}
+
+/** Runs one statement and returns the first column of its rows. */
+export type Run = (statement: string) => Promise<string[]>;
+
+/** Reads inside a transaction that the caller has opened. */
+export async function readLines(run: Run, options: Omit<ReadOptions, 'signal'>): Promise<string[]> {
+  const lines: string[] = [];
+  let tables = 0;
+  for (const statement of statementsOf(await readFile(texts[options.algorithm ?? 'row-chain-1'], 'utf8'))) {
+    if (statement.startsWith('SET LOCAL ')) {
+      await run(statement);
+      continue;
     }
-    return lines;
-  });
+    // Through a cursor, so that each table is told of when it is done, and a signal is heard between two.
+    await run(`DECLARE manifest NO SCROLL CURSOR FOR ${statement}`);
+    for (let wanted = 1; ; ) {
+      const found = await run(`FETCH FORWARD ${wanted} FROM manifest`);
+      if (found.length === 0) break;
+      lines.push(...found);
+      const last = JSON.parse(found.at(-1) ?? '{}') as { kind?: string; schema?: string; name?: string };
+      // Only a table takes long: rows of the other kinds come by the thousand.
+      wanted = last.kind === 'table' ? 1 : 1000;
+      if (last.kind !== 'table') continue;
+      tables += 1;
+      options.progress?.({ done: tables, total: null, unit: 'tables', what: `${last.schema}.${last.name}` });
+    }
+    await run('CLOSE manifest');
+  }
+  return lines;
 }
 
 /** A statement ends with a semicolon at the end of a line, and no other line ends with one. */
@@ -59,8 +64,6 @@ export function statementsOf(text: string): string[] {
   const code = text.replaceAll(/^\s*--.*\n/gm, '');
   return code.split(/;\s*$/m).map((statement) => statement.trim()).filter((statement) => statement !== '');
 }
-
-type Run = (statement: string) => Promise<string[]>;
 
 async function inSnapshot<T>(client: Client, signal: AbortSignal, body: (run: Run) => Promise<T>): Promise<T> {
   const run: Run = async (statement) => {

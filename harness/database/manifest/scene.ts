@@ -7,8 +7,8 @@ import { teardown } from '../../run/teardown.ts';
 import { startEmbedded } from '../../servers/embedded.ts';
 import type { Login } from '../../servers/postgres.ts';
 import type { Manifest, Row } from './manifest.ts';
-import { buildManifest, parseManifest } from './manifest.ts';
-import { readManifestLines, readManifestRows } from './read.ts';
+import { buildManifest, parseManifest, rowSchema } from './manifest.ts';
+import { readLines, readManifestLines, readManifestRows } from './read.ts';
 
 export interface Scene {
   readonly admin: Login;
@@ -16,6 +16,8 @@ export interface Scene {
   create(name: string, sql?: string, template?: string): Promise<void>;
   run(database: string, sql: string): Promise<void>;
   rows(database: string): Promise<Row[]>;
+  /** The rows of a database as they were if that SQL were run in it; nothing of it stays, but what setval() does. */
+  rowsAfter(database: string, sql: string): Promise<Row[]>;
   lines(database: string): Promise<string[]>;
   manifest(database: string): Promise<Manifest>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -58,6 +60,12 @@ export function sceneOn(admin: Login, dispose: () => Promise<void>): Scene {
       if (sql !== undefined) await run(name, sql);
     },
     rows: (database) => using(database, (client) => readManifestRows(client, { signal })),
+    rowsAfter: (database, sql) =>
+      using(database, async (client) => {
+        await client.query(`BEGIN; ${sql}`);
+        const found = await readLines(async (statement) => (await client.query<unknown[]>({ text: statement, rowMode: 'array' })).rows.map((row) => String(row[0])), {});
+        return found.map((line) => rowSchema.parse(JSON.parse(line)));
+      }),
     manifest: async (database) => parseManifest(buildManifest(envelope, await lines(database)), 'db-2026-11-23.manifest.json'),
     [Symbol.asyncDispose]: dispose,
   };
