@@ -1,6 +1,6 @@
 // The door of every npm script. Any Node from 12 on must parse this file: it finds the Node that the rest of the
 // harness needs, which npm installed beside it, and says in one sentence what to type where something is missing.
-import { spawn } from 'child_process';
+import { spawn, spawnSync } from 'child_process';
 import { existsSync } from 'fs';
 import { constants } from 'os';
 import { dirname, join } from 'path';
@@ -10,25 +10,23 @@ const neededMajor = 24;
 const inconclusive = 2;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packaged = join(root, 'node_modules', '.bin', 'node');
-// Set for the second entry only, so that a package which holds an old Node cannot start itself for ever.
-const mark = 'BACKUP_DRILLS_ENTERED';
 const words = process.argv.slice(2);
 
 enter();
 
 function enter() {
-  const entered = process.env[mark] !== undefined;
-  delete process.env[mark];
   if (process.platform === 'win32') return refuse('Windows is not supported: run this inside WSL (type: wsl --install), from a clone that lies in its own file system.');
   if (!existsSync(join(root, 'node_modules', 'commander', 'package.json'))) return refuse('The packages are not installed: type npm ci first.');
-  if (majorOfThisNode() >= neededMajor) return runHere();
-  if (entered) return refuse('The Node in node_modules is ' + process.version + ' where ' + neededMajor + ' is needed: type npm ci to install it again.');
-  if (!existsSync(packaged)) return refuseWithoutNode();
+  if (majorOf(process.versions.node) >= neededMajor) return runHere();
+  // Asked first: a binary of another machine would be read as a shell script.
+  const version = String(spawnSync(packaged, ['--version'], { encoding: 'utf8' }).stdout || '').trim();
+  if (!/^v\d+\.\d+\.\d+$/.test(version)) return refuseWithoutNode();
+  if (majorOf(version.slice(1)) < neededMajor) return refuse('The Node in node_modules is ' + version + ' where ' + neededMajor + ' is needed: type npm ci to install it again.');
   return runUnderPackagedNode();
 }
 
-function majorOfThisNode() {
-  return Number(process.versions.node.split('.')[0]);
+function majorOf(version) {
+  return Number(version.split('.')[0]);
 }
 
 function runHere() {
@@ -51,9 +49,7 @@ function broken(error) {
 }
 
 function runUnderPackagedNode() {
-  const env = Object.assign({}, process.env);
-  env[mark] = '1';
-  const child = spawn(packaged, [fileURLToPath(import.meta.url)].concat(words), { stdio: 'inherit', env });
+  const child = spawn(packaged, [fileURLToPath(import.meta.url)].concat(words), { stdio: 'inherit' });
   const signals = ['SIGTERM', 'SIGHUP', 'SIGINT'];
   const forward = (signal) => {
     // A terminal sends ^C to both of us; passed on, the child would take it for a second, impatient one.
