@@ -84,7 +84,7 @@ async function run(input: RestoreInput, context: Pick<StepContext, 'signal' | 'p
   await run.main();
   await run.afterData();
   await sessions.close(owner);
-  await run.settleOwnership(made.name);
+  await run.settleOwnership();
   await run.last();
   await guardLogins(control, server.major, server.admin.user);
   const checker = await createChecker(control, server.major, made.name);
@@ -200,7 +200,7 @@ class Run {
         return;
       }
       case 'meta': {
-        const word = /^\\\w*/.exec(item.line.toString('latin1'))?.[0] ?? '\\';
+        const word = /^\\(?:\w+|.)/.exec(item.line.toString('latin1'))?.[0] ?? '\\';
         // Inspect has refused the others already; this is the second lock on the same door.
         if (!['\\restrict', '\\unrestrict', '\\connect', '\\c'].includes(word)) throw this.#refused(word, '', item.at, 'it is a command to psql');
         return;
@@ -342,7 +342,7 @@ class Run {
   }
 
   /** Nothing stays with the restorer: what the dump names no owner for goes to the configured role. */
-  async settleOwnership(database: string): Promise<void> {
+  async settleOwnership(): Promise<void> {
     const { control, restorer } = this.#places;
     const name = escapeIdentifier(restorer.user);
     let heir = this.#input.owner;
@@ -356,7 +356,6 @@ class Run {
     await control.query(`REASSIGN OWNED BY ${name} TO ${escapeIdentifier(heir)}`);
     await control.query(`DROP OWNED BY ${name}`);
     await control.query(`DROP ROLE ${name}`);
-    void database;
   }
 
   /** What may follow only when nothing of the dump is evaluated any more. */

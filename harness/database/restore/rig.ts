@@ -1,0 +1,112 @@
+// What the tests of the restore stand on: a source server that real dumps are made on and psql restores into, and a
+// throw-away one for ours. Imported by tests alone.
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { StepEnded, type Finding } from '../../run/finding.ts';
+import { openScratch } from '../../run/scratch.ts';
+import { teardown } from '../../run/teardown.ts';
+import { startEmbedded, type EmbeddedServer } from '../../servers/embedded.ts';
+import type { Login } from '../../servers/postgres.ts';
+import { inspect, items } from '/tmp/w/rs/stubinv.ts';
+import { executeRestore, type Restored, type RestoreInput } from './execute.ts';
+import { planRestore } from './plan.ts';
+
+export { items };
+const run = promisify(execFile);
+
+export interface Rig {
+  readonly work: string;
+  readonly target: EmbeddedServer;
+  /** Starts another server in the same scratch directory. */
+  server(settings?: Readonly<Record<string, string>>): Promise<EmbeddedServer>;
+  /** Writes a plain dump; returns its path. */
+  dump(name: string, sql: string | Buffer): string;
+  restore(file: string, options?: RestoreOptions): Promise<Restored>;
+  /** The findings that a restore ends with. @throws when it does not end with any */
+  findings(file: string, options?: RestoreOptions): Promise<readonly Finding[]>;
+  close(): Promise<void>;
+}
+
+export interface RestoreOptions {
+  readonly settings?: RestoreInput['settings'];
+  readonly owner?: string;
+  readonly server?: EmbeddedServer;
+  readonly signal?: AbortSignal;
+  readonly items?: RestoreInput['items'];
+  readonly progress?: (progress: { readonly done: number }) => void;
+}
+
+export async function openRig(): Promise<Rig> {
+  const scratch = openScratch({ root: tmpdir(), runId: `restore-test-${process.pid}-${Math.random().toString(36).slice(2, 8)}` });
+  const signal = new AbortController().signal;
+  const server = (settings?: Readonly<Record<string, string>>) => startEmbedded({ scratch, major: 18, signal, ...(settings === undefined ? {} : { settings }) });
+  const target = await server();
+  const restore = async (file: string, options: RestoreOptions = {}): Promise<Restored> => {
+    const at = options.server ?? target;
+    const plan = planRestore(await inspect(file));
+    await dropDatabase(at, plan.database ?? 'restored');
+    return await executeRestore(
+      { items: options.items ?? (() => items(file)), plan, server: at, settings: options.settings ?? null, owner: options.owner ?? null, totalBytes: null },
+      { signal: options.signal ?? signal, progress: options.progress ?? (() => {}) },
+    );
+  };
+  return {
+    work: scratch.work,
+    target,
+    server,
+    dump(name, sql) {
+      const file = join(scratch.work, `${name}.sql`);
+      writeFileSync(file, sql);
+      return file;
+    },
+    restore,
+    async findings(file, options) {
+      try {
+        await restore(file, options);
+      } catch (error) {
+        if (error instanceof StepEnded) return error.findings;
+        throw error;
+      }
+      throw new Error('the restore ended without a finding');
+    },
+    async close() {
+      const proof = await teardown(scratch.path);
+      if (proof.findings.length > 0) throw new Error(JSON.stringify(proof.findings));
+    },
+  };
+}
+
+export async function query(login: Login, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ ...login });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const result = (await client.query(sql)) as unknown;
+    const last = (Array.isArray(result) ? result.at(-1) : result) as { rows: Record<string, unknown>[] };
+    return last.rows;
+  } finally {
+    await client.end();
+  }
+}
+
+async function dropDatabase(server: EmbeddedServer, name: string): Promise<void> {
+  const [there] = await query(server.admin, `SELECT FROM pg_database WHERE datname = '${name}'`);
+  if (there === undefined) return;
+  const login = { ...server.admin, database: name };
+  for (const { subname } of await query(login, 'SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())')) {
+    await query(login, `ALTER SUBSCRIPTION "${String(subname)}" SET (slot_name = NONE)`);
+    await query(login, `DROP SUBSCRIPTION "${String(subname)}"`);
+  }
+  await query(server.admin, `DROP DATABASE "${name}" WITH (FORCE)`);
+}
+
+/** A program of Postgres against a server; what it printed. */
+export async function program(path: string, login: Login, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, PGHOST: login.host, PGPORT: String(login.port), PGUSER: login.user, PGPASSWORD: login.password, PGDATABASE: login.database, LC_ALL: 'C' };
+  const { stdout } = await run(path, [...args], { env, maxBuffer: 1 << 30, encoding: 'latin1' });
+  return stdout;
+}
