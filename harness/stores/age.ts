@@ -4,7 +4,7 @@
 // payload goes through the age binary where there is one, since it is three times as fast. The binary is believed
 // only when it ends well and its output has exactly the length that the input's implies; otherwise the library decides,
 // so that a killed or odd binary never makes a good backup look bad.
-import { access, constants, open } from 'node:fs/promises';
+import { access, constants, open, rm } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -16,7 +16,7 @@ import { StepEnded } from '../run/finding.ts';
 import type { Progress } from '../run/plan.ts';
 import { storeFindings } from './findings.ts';
 import { shown } from './names.ts';
-import type { Spilled } from './spill.ts';
+import type { SpillOptions, Spilled } from './spill.ts';
 import { spill } from './spill.ts';
 import type { StoredObject } from './store.ts';
 import type { VerifiedStored } from './verify.ts';
@@ -70,7 +70,10 @@ export async function decryptArtifact(stored: VerifiedStored, identities: string
   const key = await unlock(start.subarray(0, headerBytes), await parseIdentities(identities, object), object);
   const path = join(workDir, encodeURIComponent(stored.object.key.slice(0, -'.age'.length)));
   const { spilled, engine } = await decryptPayload(stored, start, key, path, options);
-  if (spilled.bytes === 0) throw new StepEnded(storeFindings.find('decrypt.empty', { object }));
+  if (spilled.bytes === 0) {
+    await rm(spilled.path, { force: true });
+    throw new StepEnded(storeFindings.find('decrypt.empty', { object }));
+  }
   return done(spilled, engine, key.recipient);
 }
 
@@ -226,26 +229,31 @@ async function* unsealed(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uin
 }
 
 /** null where the binary did not end well: that proves nothing about the file. */
-async function spillBinary(binary: string, key: Identity, from: string, to: string, spilling: Parameters<typeof spill>[2], signal: AbortSignal): Promise<Spilled | null> {
-  // The identity goes through stdin: neither argv, nor environment, nor a file.
-  const child = execa(binary, ['--decrypt', '--identity', '-', from], {
-    input: `${key.secret}\n`, stderr: 'ignore', buffer: false, reject: false, extendEnv: false, env: {}, cancelSignal: signal, forceKillAfterDelay: 1000,
-  });
-  const output = async function* (): AsyncGenerator<Uint8Array> {
-    let bytes = 0;
-    for await (const chunk of child.stdout as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      yield chunk;
-    }
-    const { exitCode } = await child;
-    if (exitCode !== 0 || bytes !== spilling.expected) throw new BinaryFailed('age did not end well');
-  };
+async function spillBinary(binary: string, key: Identity, from: string, to: string, spilling: SpillOptions, signal: AbortSignal): Promise<Spilled | null> {
   try {
-    return await spill(output(), to, spilling);
+    return await spill(binaryOutput(binary, key, from, spilling.expected, signal), to, spilling);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof BinaryFailed) return null;
     throw error;
+  }
+}
+
+/** What age prints. @throws BinaryFailed unless it ended well, with exactly as many bytes as expected. */
+async function* binaryOutput(binary: string, key: Identity, from: string, expected: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  // Started only now that its output is read: execa discards what nobody reads. The identity goes through stdin:
+  // neither argv, nor environment, nor a file.
+  const child = execa(binary, ['--decrypt', '--identity', '-', from], {
+    input: `${key.secret}\n`, stderr: 'ignore', buffer: false, reject: false, extendEnv: false, env: {}, cancelSignal: signal, forceKillAfterDelay: 1000,
+  });
+  let bytes = 0;
+  try {
+    for await (const chunk of child.stdout as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      if (bytes > expected) break;
+      yield chunk;
+    }
+    if (bytes !== expected || (await child).exitCode !== 0) throw new BinaryFailed('age did not end well');
   } finally {
     child.kill();
     await child;

@@ -1,6 +1,8 @@
 // Brings one object to scratch, whole: the bytes that were listed, all of them and no other, or a finding.
-import type { Readable } from 'node:stream';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { PassThrough, pipeline } from 'node:stream';
 import { StepEnded } from '../run/finding.ts';
 import type { Finding } from '../run/finding.ts';
 import type { Progress } from '../run/plan.ts';
@@ -43,7 +45,10 @@ export async function fetchArtifact(store: ReadableStore, object: StoredObject, 
     await confirm(store, object, options.signal);
     try {
       const spilled = await transfer(store, object, path, deadline, options);
-      await confirm(store, object, options.signal);
+      await confirm(store, object, options.signal).catch(async (error: unknown) => {
+        await rm(path, { force: true });
+        throw error;
+      });
       return { ...spilled, object, attempts: attempt, durationMs: Math.round(performance.now() - startedAt) };
     } catch (error) {
       if (!(error instanceof Cut)) throw error;
@@ -70,7 +75,9 @@ async function transfer(store: ReadableStore, object: StoredObject, path: string
   let bytes = 0;
   try {
     const body = await watch.guard(store.open(object, watch.signal));
-    const spilled = await spill(watch.through(body), path, {
+    return await spill(watch.through(body, (total) => {
+      if (total < object.size) throw new Cut(true, (attempts) => storeFindings.find('fetch.short', { object: name, bytes: total, expected: object.size, attempts }));
+    }), path, {
       expected: object.size,
       onBytes: (done) => {
         bytes = done;
@@ -78,10 +85,6 @@ async function transfer(store: ReadableStore, object: StoredObject, path: string
         options.progress({ done, total: object.size, unit: 'bytes', what: name });
       },
     });
-    if (spilled.bytes < object.size) {
-      throw new Cut(true, (attempts) => storeFindings.find('fetch.short', { object: name, bytes: spilled.bytes, expected: object.size, attempts }));
-    }
-    return spilled;
   } catch (error) {
     options.signal.throwIfAborted();
     if (watch.ended === 'stalled') throw new Cut(true, (attempts) => storeFindings.find('fetch.stalled', { object: name, bytes, idleMs, attempts }));
@@ -145,21 +148,30 @@ class Watch {
     }
   }
 
-  /** The body's chunks; each one resets the timer for silence. @throws BodyBroke. */
-  async *through(body: Readable): AsyncGenerator<Uint8Array> {
-    const onAbort = (): void => void body.destroy(new Error('ended by the watch'));
+  /** The body's chunks; each one resets the timer for silence. At its end `onEnd` is told their length. @throws BodyBroke. */
+  async *through(body: Readable, onEnd: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+    // Between: a body that hangs may not even be destroyed without hanging; this one can.
+    const between = new PassThrough({ highWaterMark: 1 << 20 });
+    pipeline(body, between, () => undefined);
+    const onAbort = (): void => void between.destroy(new Error('ended by the watch'));
     this.signal.addEventListener('abort', onAbort, { once: true });
+    // It may have ended before anybody listened.
+    if (this.signal.aborted) onAbort();
+    let bytes = 0;
     try {
-      for await (const chunk of body) {
+      for await (const chunk of between as AsyncIterable<Uint8Array>) {
         this.#idle.refresh();
-        yield chunk as Uint8Array;
+        bytes += chunk.length;
+        yield chunk;
       }
     } catch (error) {
       throw new BodyBroke('the body broke off', { cause: error });
     } finally {
       this.signal.removeEventListener('abort', onAbort);
+      between.destroy();
       body.destroy();
     }
+    onEnd(bytes);
   }
 
   end(): void {

@@ -50,7 +50,9 @@ export function selectSet(candidates: readonly Candidate[], how: How, { now, cad
   if (chosen.set.dump === null) throw new Error(`set ${chosen.set.id} has no dump and is not quarantined`);
   const at = now();
   const stale = how.kind === 'date' ? null : judgeAge(candidates, newest, at, cadenceMs);
-  const others = eligible.filter((candidate) => candidate !== chosen && candidate.problems.length > 0);
+  // A key or a database that is wrong is wrong for all: what the chosen set tells is not told again.
+  const known = new Set(chosen.problems.map((problem) => problem.code));
+  const others = eligible.filter((candidate) => candidate !== chosen && candidate.problems.some((problem) => !known.has(problem.code)));
   return {
     selected: { id: chosen.set.id, dump: chosen.set.dump, globals: chosen.set.globals, manifest: chosen.manifest, manifestState: chosen.manifest !== null ? 'usable' : chosen.set.manifest !== null ? 'unusable' : 'missing', how },
     findings: [...chosen.problems, ...(stale === null ? [] : [stale]), ...(others.length === 0 ? [] : [broken(others)])],
