@@ -23,8 +23,8 @@ export const DEFAULT_TIMEOUT_MS = 600_000;
 export async function readOnly<T>({ client, timeoutMs = DEFAULT_TIMEOUT_MS }: Reading, work: () => Promise<T>): Promise<T> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   try {
-    // With row_security off Postgres refuses what it would have to filter: half the rows are never taken for all.
-    await client.query(`SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}; SET LOCAL row_security = off; SET LOCAL TimeZone = 'UTC'`);
+    // Compiling many small counts costs more than running them. With row_security off Postgres refuses what it would have to filter: half the rows are never taken for all.
+    await client.query(`SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}; SET LOCAL row_security = off; SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'`);
     return await work();
   } finally {
     // A lost connection makes this fail too; what `work` threw says more.
