@@ -175,7 +175,6 @@ describe('a hostile dump gets no rights', () => {
     'ALTER FUNCTION public.evil() OWNER TO CURRENT_USER; ALTER ROLE wa SUPERUSER;',
     'COMMENT ON TABLE public.t IS $$x$$; ALTER ROLE wa SUPERUSER;',
     'ALTER DATABASE restored SET session_preload_libraries = $$x$$;',
-    'ALTER ROLE ALL IN DATABASE restored SET search_path = public;',
     'CREATE LANGUAGE evil HANDLER plpgsql_call_handler VALIDATOR public.evil;',
     "CREATE SUBSCRIPTION s CONNECTION 'host=localhost' PUBLICATION p WITH (connect = false, enabled = true);",
   ];

@@ -1,7 +1,7 @@
 // What the tests of the restore stand on: a source server that real dumps are made on and psql restores into, and a
 // throw-away one for ours. Imported by tests alone.
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { createReadStream, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,11 +11,12 @@ import { openScratch } from '../../run/scratch.ts';
 import { teardown } from '../../run/teardown.ts';
 import { startEmbedded, type EmbeddedServer } from '../../servers/embedded.ts';
 import type { Login } from '../../servers/postgres.ts';
-import { inspect, items } from '/tmp/w/rs/stubinv.ts';
+import { classify, copyOf } from '../dump/classify.ts';
+import type { DumpItem } from '../dump/items.ts';
+import { readItems } from '../dump/reader.ts';
 import { executeRestore, type Restored, type RestoreInput } from './execute.ts';
-import { planRestore } from './plan.ts';
+import { planRestore, type StatementEntry } from './plan.ts';
 
-export { items };
 const run = promisify(execFile);
 
 export interface Rig {
@@ -78,6 +79,21 @@ export async function openRig(): Promise<Rig> {
       if (proof.findings.length > 0) throw new Error(JSON.stringify(proof.findings));
     },
   };
+}
+
+/** A plain, uncompressed dump. */
+export const items = (file: string): AsyncIterable<DumpItem[]> => readItems(createReadStream(file) as AsyncIterable<Buffer>);
+
+/** The statements of a dump as its inventory has them. */
+async function inspect(file: string): Promise<{ statements: StatementEntry[] }> {
+  const statements: StatementEntry[] = [];
+  for await (const batch of items(file)) {
+    for (const item of batch) {
+      if (item.kind === 'statement') statements.push({ ordinal: statements.length, ...classify(item.sql), at: item.at });
+      if (item.kind === 'copy') statements.push({ ordinal: statements.length, kind: 'COPY', name: copyOf(item.sql)?.name ?? [], roles: [], at: item.at });
+    }
+  }
+  return { statements };
 }
 
 export async function query(login: Login, sql: string): Promise<Record<string, unknown>[]> {
