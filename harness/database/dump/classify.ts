@@ -509,3 +509,37 @@ function grant(verb: 'GRANT' | 'REVOKE', head: Cursor): Classified | null {
 }
 
 const unique = (names: readonly string[]): string[] => [...new Set(names)];
+
+/** `SET name = value;` → its name in lower case and its value; null for the forms without one value. */
+export function settingOf(sql: Buffer): { readonly name: string; readonly value: string } | null {
+  const head = new Cursor(tokens(sql));
+  if (!head.take('SET')) return null;
+  if (!head.take('SESSION')) head.take('LOCAL');
+  const name = head.name().join('.');
+  if (!head.mark('=') && !head.take('TO')) return null;
+  const value = head.next();
+  return name === '' || value === undefined || value.kind === 'mark' ? null : { name, value: value.text };
+}
+
+/** Name and schema of a CREATE EXTENSION. */
+export function extensionOf(sql: Buffer, encoding = 'UTF8'): { readonly name: string; readonly schema: string | null } {
+  const head = new Cursor(tokens(sql, encoding));
+  head.take('CREATE', 'EXTENSION');
+  skipIfExists(head);
+  const name = head.identifier() ?? '';
+  return { name, schema: head.seek('SCHEMA') === '' ? null : head.identifier() };
+}
+
+/** The sequence that `ADD GENERATED … AS IDENTITY ( SEQUENCE NAME a.b …` names. */
+export function identitySequenceOf(sql: Buffer, encoding = 'UTF8'): readonly string[] | null {
+  const head = new Cursor(tokens(sql, encoding));
+  while (head.peek !== undefined && !head.mark('(')) head.next();
+  return head.take('SEQUENCE', 'NAME') ? head.name() : null;
+}
+
+/** Whether a CREATE TABLE ends in PARTITION BY. */
+export function isPartitioned(sql: Buffer): boolean {
+  const head = new Cursor(tokens(sql));
+  while (head.seek('PARTITION') !== '') if (head.take('BY')) return true;
+  return false;
+}
