@@ -76,9 +76,12 @@ ORDER BY x.extname COLLATE "C";
 -- Definitions: schema text, never a row's value. Objects of an extension are its own affair; pg_dump leaves them out as well.
 -- `tbl` names the table an object belongs to, where its own name is unique only there. Definitions leave out what a restore may
 -- change: OIDs, column numbers, where a constraint was declared (attislocal, conislocal).
-WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definition) AS (
+WITH space AS MATERIALIZED (
+  SELECT n.* FROM pg_namespace AS n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+),
+object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definition) AS (
   SELECT 'schema', 'pg_namespace'::regclass, n.oid, 0, n.nspname::text, NULL::text, n.nspname::text, n.nspowner, n.nspacl, 'n'::"char", '{}'::jsonb
-  FROM pg_namespace AS n
+  FROM space AS n
   UNION ALL
   SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialised view' WHEN 'f' THEN 'foreign table' ELSE 'table' END,
     'pg_class'::regclass, c.oid, 0, n.nspname, NULL, c.relname, c.relowner, c.relacl, 'r',
@@ -101,7 +104,7 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
       'forceRowSecurity', CASE WHEN c.relkind IN ('r', 'p') THEN c.relforcerowsecurity END,
       'replicaIdentity', CASE WHEN c.relkind IN ('r', 'p', 'm') THEN c.relreplident END,
       'foreign', (SELECT jsonb_build_object('server', fs.srvname, 'options', ft.ftoptions) FROM pg_foreign_table AS ft JOIN pg_foreign_server AS fs ON fs.oid = ft.ftserver WHERE ft.ftrelid = c.oid))
-  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  FROM pg_class AS c JOIN space AS n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relpersistence <> 't'
   UNION ALL
   SELECT 'column', 'pg_class'::regclass, c.oid, a.attnum, n.nspname, c.relname, a.attname, NULL, a.attacl, 'c',
@@ -124,7 +127,7 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
       'position', CASE WHEN NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) THEN
         (SELECT count(*) FROM pg_attribute AS b WHERE b.attrelid = c.oid AND b.attnum BETWEEN 1 AND a.attnum AND NOT b.attisdropped) END)
   FROM pg_class AS c
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN space AS n ON n.oid = c.relnamespace
   JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_type AS ty ON ty.oid = a.atttypid
   LEFT JOIN pg_attrdef AS ad ON ad.adrelid = c.oid AND ad.adnum = a.attnum
@@ -143,7 +146,7 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
       'enforced', coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true))
   FROM pg_constraint AS k
   JOIN pg_class AS c ON c.oid = k.conrelid
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN space AS n ON n.oid = c.relnamespace
   WHERE k.contype NOT IN ('n', 't') AND NOT (k.contype = 'f' AND k.conparentid <> 0) AND c.relpersistence <> 't'
   UNION ALL
   SELECT 'index', 'pg_class'::regclass, ic.oid, 0, n.nspname, c.relname, ic.relname, NULL, NULL, NULL,
@@ -165,14 +168,14 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
   FROM pg_index AS i
   JOIN pg_class AS ic ON ic.oid = i.indexrelid
   JOIN pg_class AS c ON c.oid = i.indrelid
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN space AS n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't'
   UNION ALL
   SELECT 'trigger', 'pg_trigger'::regclass, g.oid, 0, n.nspname, c.relname, g.tgname, NULL, NULL, NULL,
     jsonb_build_object('definition', pg_get_triggerdef(g.oid), 'enabled', g.tgenabled)
   FROM pg_trigger AS g
   JOIN pg_class AS c ON c.oid = g.tgrelid
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN space AS n ON n.oid = c.relnamespace
   WHERE NOT g.tgisinternal
   UNION ALL
   SELECT 'policy', 'pg_policy'::regclass, p.oid, 0, n.nspname, c.relname, p.polname, NULL, NULL, NULL,
@@ -184,13 +187,13 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
       'check', pg_get_expr(p.polwithcheck, p.polrelid))
   FROM pg_policy AS p
   JOIN pg_class AS c ON c.oid = p.polrelid
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN space AS n ON n.oid = c.relnamespace
   UNION ALL
   SELECT 'rule', 'pg_rewrite'::regclass, w.oid, 0, n.nspname, c.relname, w.rulename, NULL, NULL, NULL,
     jsonb_build_object('definition', pg_get_ruledef(w.oid), 'enabled', w.ev_enabled)
   FROM pg_rewrite AS w
   JOIN pg_class AS c ON c.oid = w.ev_class
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN space AS n ON n.oid = c.relnamespace
   WHERE w.rulename <> '_RETURN'
   UNION ALL
   SELECT 'sequence', 'pg_class'::regclass, c.oid, 0, n.nspname, NULL, c.relname, c.relowner, c.relacl, 's',
@@ -202,7 +205,7 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
         JOIN pg_attribute AS a ON a.attrelid = tc.oid AND a.attnum = e.refobjsubid
         WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.refclassid = 'pg_class'::regclass AND e.deptype IN ('a', 'i') AND e.refobjsubid > 0))
   FROM pg_class AS c
-  JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN space AS n ON n.oid = c.relnamespace
   JOIN pg_sequence AS s ON s.seqrelid = c.oid
   WHERE c.relpersistence <> 't'
   UNION ALL
@@ -216,11 +219,9 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
         'finalModify', g.aggfinalmodify, 'finalExtra', g.aggfinalextra, 'sortOperator', g.aggsortop::regoperator::text,
         'stateType', format_type(g.aggtranstype, NULL), 'stateSpace', g.aggtransspace, 'initial', g.agginitval)
       FROM pg_aggregate AS g WHERE g.aggfnoid = f.oid) END
-  FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace
+  FROM pg_proc AS f JOIN space AS n ON n.oid = f.pronamespace
   -- The functions that make a range type are made with it.
   WHERE NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = 'pg_proc'::regclass AND e.objid = f.oid AND e.deptype = 'i')
-    -- pg_get_functiondef is dear, and Postgres's own three thousand functions are no object of ours.
-    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   UNION ALL
   SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'c' THEN 'composite type' WHEN 'r' THEN 'range type' ELSE 'base type' END,
     'pg_type'::regclass, t.oid, 0, n.nspname, NULL, t.typname, t.typowner, t.typacl, 'T',
@@ -239,42 +240,42 @@ WITH object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, defi
         'delimiter', t.typdelim, 'input', t.typinput::text, 'output', t.typoutput::text, 'receive', t.typreceive::text, 'send', t.typsend::text,
         'modifierIn', t.typmodin::text, 'modifierOut', t.typmodout::text, 'analyze', t.typanalyze::text, 'default', t.typdefault, 'element', CASE WHEN t.typelem <> 0 THEN format_type(t.typelem, NULL) END)
     END
-  FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+  FROM pg_type AS t JOIN space AS n ON n.oid = t.typnamespace
   -- Not the row type of a table, nor an array or multirange type: they are made with their own.
   WHERE (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
     AND t.typtype <> 'm' AND NOT EXISTS (SELECT FROM pg_type AS el WHERE el.typarray = t.oid)
   UNION ALL
   SELECT 'statistics', 'pg_statistic_ext'::regclass, x.oid, 0, n.nspname, NULL, x.stxname, x.stxowner, NULL, NULL,
     jsonb_build_object('definition', pg_get_statisticsobjdef(x.oid), 'target', nullif(to_jsonb(x) ->> 'stxstattarget', '-1'))
-  FROM pg_statistic_ext AS x JOIN pg_namespace AS n ON n.oid = x.stxnamespace
+  FROM pg_statistic_ext AS x JOIN space AS n ON n.oid = x.stxnamespace
   UNION ALL
   SELECT 'collation', 'pg_collation'::regclass, o.oid, 0, n.nspname, NULL, o.collname, o.collowner, NULL, NULL,
     jsonb_build_object('provider', o.collprovider, 'deterministic', o.collisdeterministic, 'collate', to_jsonb(o) ->> 'collcollate', 'ctype', to_jsonb(o) ->> 'collctype',
       'locale', coalesce(to_jsonb(o) ->> 'colllocale', to_jsonb(o) ->> 'colliculocale'), 'rules', to_jsonb(o) ->> 'collicurules')
-  FROM pg_collation AS o JOIN pg_namespace AS n ON n.oid = o.collnamespace
+  FROM pg_collation AS o JOIN space AS n ON n.oid = o.collnamespace
   UNION ALL
   SELECT 'operator', 'pg_operator'::regclass, o.oid, 0, n.nspname, NULL,
     format('%s(%s,%s)', o.oprname, CASE WHEN o.oprleft = 0 THEN 'NONE' ELSE format_type(o.oprleft, NULL) END, CASE WHEN o.oprright = 0 THEN 'NONE' ELSE format_type(o.oprright, NULL) END), o.oprowner, NULL, NULL,
     jsonb_build_object('function', o.oprcode::text, 'commutator', o.oprcom::regoperator::text, 'negator', o.oprnegate::regoperator::text, 'restrict', o.oprrest::text, 'join', o.oprjoin::text, 'merges', o.oprcanmerge, 'hashes', o.oprcanhash)
-  FROM pg_operator AS o JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+  FROM pg_operator AS o JOIN space AS n ON n.oid = o.oprnamespace
   UNION ALL
   SELECT 'operator class', 'pg_opclass'::regclass, o.oid, 0, n.nspname, NULL, format('%s using %s', o.opcname, am.amname), o.opcowner, NULL, NULL,
     jsonb_build_object('type', format_type(o.opcintype, NULL), 'default', o.opcdefault, 'key', CASE WHEN o.opckeytype <> 0 THEN format_type(o.opckeytype, NULL) END, 'family', (SELECT format('%I.%I', fn.nspname, f.opfname) FROM pg_opfamily AS f JOIN pg_namespace AS fn ON fn.oid = f.opfnamespace WHERE f.oid = o.opcfamily))
-  FROM pg_opclass AS o JOIN pg_namespace AS n ON n.oid = o.opcnamespace JOIN pg_am AS am ON am.oid = o.opcmethod
+  FROM pg_opclass AS o JOIN space AS n ON n.oid = o.opcnamespace JOIN pg_am AS am ON am.oid = o.opcmethod
   UNION ALL
   SELECT 'operator family', 'pg_opfamily'::regclass, o.oid, 0, n.nspname, NULL, format('%s using %s', o.opfname, am.amname), o.opfowner, NULL, NULL,
     jsonb_build_object(
       'operators', (SELECT jsonb_agg(x.j ORDER BY x.j) FROM (SELECT jsonb_build_array(p.amopstrategy, p.amoppurpose, p.amopopr::regoperator::text, format_type(p.amoplefttype, NULL), format_type(p.amoprighttype, NULL)) AS j FROM pg_amop AS p WHERE p.amopfamily = o.oid) AS x),
       'functions', (SELECT jsonb_agg(x.j ORDER BY x.j) FROM (SELECT jsonb_build_array(p.amprocnum, p.amproc::regprocedure::text, format_type(p.amproclefttype, NULL), format_type(p.amprocrighttype, NULL)) AS j FROM pg_amproc AS p WHERE p.amprocfamily = o.oid) AS x))
-  FROM pg_opfamily AS o JOIN pg_namespace AS n ON n.oid = o.opfnamespace JOIN pg_am AS am ON am.oid = o.opfmethod
+  FROM pg_opfamily AS o JOIN space AS n ON n.oid = o.opfnamespace JOIN pg_am AS am ON am.oid = o.opfmethod
   UNION ALL
   SELECT 'text search configuration', 'pg_ts_config'::regclass, o.oid, 0, n.nspname, NULL, o.cfgname, o.cfgowner, NULL, NULL,
     jsonb_build_object('parser', (SELECT p.prsname FROM pg_ts_parser AS p WHERE p.oid = o.cfgparser), 'map', (SELECT jsonb_agg(jsonb_build_array(m.maptokentype, m.mapseqno, m.mapdict::regdictionary::text) ORDER BY m.maptokentype, m.mapseqno) FROM pg_ts_config_map AS m WHERE m.mapcfg = o.oid))
-  FROM pg_ts_config AS o JOIN pg_namespace AS n ON n.oid = o.cfgnamespace
+  FROM pg_ts_config AS o JOIN space AS n ON n.oid = o.cfgnamespace
   UNION ALL
   SELECT 'text search dictionary', 'pg_ts_dict'::regclass, o.oid, 0, n.nspname, NULL, o.dictname, o.dictowner, NULL, NULL,
     jsonb_build_object('template', (SELECT p.tmplname FROM pg_ts_template AS p WHERE p.oid = o.dicttemplate), 'options', o.dictinitoption)
-  FROM pg_ts_dict AS o JOIN pg_namespace AS n ON n.oid = o.dictnamespace
+  FROM pg_ts_dict AS o JOIN space AS n ON n.oid = o.dictnamespace
   UNION ALL
   -- From here: objects of the whole database, in no schema. OIDs below 16384 are Postgres's own.
   SELECT 'event trigger', 'pg_event_trigger'::regclass, g.oid, 0, NULL, NULL, g.evtname, g.evtowner, NULL, NULL,
@@ -329,8 +330,7 @@ described AS (
           FROM aclexplode(coalesce(o.acl, acldefault(o.aclkind, o.owner))) AS a) AS x),
       'comment', CASE WHEN o.sub > 0 THEN col_description(o.oid, o.sub) WHEN o.sub = 0 THEN (SELECT d.description FROM pg_description AS d WHERE d.classoid = o.class AND d.objoid = o.oid AND d.objsubid = 0) END)) AS definition
   FROM object AS o
-  WHERE (o.schema IS NULL OR (o.schema !~ '^pg_' AND o.schema <> 'information_schema'))
-    AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = o.class AND e.objid = o.oid AND e.deptype = 'e')
+  WHERE NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = o.class AND e.objid = o.oid AND e.deptype = 'e')
     -- What belongs to an extension's table belongs to the extension.
     AND NOT (o.tbl IS NOT NULL AND EXISTS (
       SELECT FROM pg_depend AS e JOIN pg_class AS c ON c.oid = e.objid JOIN pg_namespace AS n ON n.oid = c.relnamespace

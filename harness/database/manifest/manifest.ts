@@ -206,9 +206,11 @@ function jsonOf(bytes: Uint8Array, name: string): { readonly json: unknown; read
   try {
     return { json: JSON.parse(text) as unknown, utf8: isUtf8(bytes) };
   } catch (error) {
-    // Its message quotes the text around the fault, which may be a definition: only the place is told.
-    const place = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    throw unparseable(name, [bytes.length === 0 ? 'it is empty' : place === undefined ? `it is no JSON: it ends after ${bytes.length} bytes` : `it is no JSON at character ${place} of ${text.length}`]);
+    // Its message may quote what stands around the fault, which may be a definition: only the place is told.
+    const said = error instanceof Error ? error.message : '';
+    const place = /position (\d+)/.exec(said)?.[1];
+    const short = said.includes('end of JSON') || said.startsWith('Unterminated');
+    throw unparseable(name, [short ? `it is cut short after ${bytes.length} bytes` : `it is no JSON${place === undefined ? '' : ` from character ${place} of ${text.length} on`}`]);
   }
 }
 
