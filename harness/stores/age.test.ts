@@ -207,6 +207,13 @@ describe('an age binary that does not work says nothing about the backup', () =>
     expect(await readFile(plain.path)).toEqual(bytes);
   });
 
+  test('what it printed before it failed does not blur where the library finds the fault', async () => {
+    const whole = await sealed(randomBytes(3 * chunk));
+    const artifact = await stored(altered(whole, headerLength(whole) + 20));
+    await script('head -c 200000 /dev/zero; exit 1');
+    expect((await ending(artifact, key.identity)).codes).toEqual(['decrypt.corrupt']);
+  });
+
   test('it is given the key through stdin alone', async () => {
     await script(`{ echo "$@"; tr '\\0' '\\n' < /proc/$$/environ; } > ${join(path, 'told')}; cat > ${join(path, 'stdin')}; exit 1`);
     vi.stubEnv('CANARY', 'must not be handed on');
@@ -219,13 +226,15 @@ describe('an age binary that does not work says nothing about the backup', () =>
   });
 });
 
-age.test('what the library encrypts, the age binary decrypts, and the other way round', async () => {
-  const bytes = randomBytes(2 * chunk + 5);
-  await writeFile(join(path, 'key'), `${key.identity}\n`, { mode: 0o600 });
-  await writeFile(join(path, 'ours.age'), await sealed(bytes));
-  expect(execFileSync(age.path('age'), ['-d', '-i', join(path, 'key'), join(path, 'ours.age')], { maxBuffer: 1 << 20 })).toEqual(bytes);
-  const theirs = execFileSync(age.path('age'), ['-r', key.recipient, '-r', other.recipient, join(path, 'plain')]);
-  for (const ageBinary of engines) {
-    expect((await decryptArtifact(await stored(theirs), key.identity, work, { ...quiet, ageBinary })).sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
-  }
+age.describe('the age binary and the library', () => {
+  test('each decrypts what the other encrypts', async () => {
+    const bytes = randomBytes(2 * chunk + 5);
+    await writeFile(join(path, 'key'), `${key.identity}\n`, { mode: 0o600 });
+    await writeFile(join(path, 'ours.age'), await sealed(bytes));
+    expect(execFileSync(age.path('age'), ['-d', '-i', join(path, 'key'), join(path, 'ours.age')], { maxBuffer: 1 << 20 })).toEqual(bytes);
+    const theirs = execFileSync(age.path('age'), ['-r', key.recipient, '-r', other.recipient, join(path, 'plain')]);
+    for (const ageBinary of engines) {
+      expect((await decryptArtifact(await stored(theirs), key.identity, work, { ...quiet, ageBinary })).sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+    }
+  });
 });

@@ -187,7 +187,7 @@ async function decryptPayload(stored: VerifiedStored, start: Buffer, key: Identi
   const reading = createReadStream(stored.path, { highWaterMark: chunkBytes });
   try {
     const stream = await decrypterOf(key).decrypt(Readable.toWeb(reading) as globalThis.ReadableStream<Uint8Array>);
-    return { spilled: await spill(unsealed(stream as ReadableStream<Uint8Array>), path, spilling), engine: 'library' };
+    return { spilled: await spill(unsealed(stream), path, spilling), engine: 'library' };
   } catch (error) {
     if (!(error instanceof Unsealed)) throw error;
     // A cut file and one whose last chunk was altered look the same: neither has a valid last chunk.
@@ -220,7 +220,7 @@ function decrypterOf(key: Identity): Decrypter {
 /** The library refused a chunk, as against scratch refusing the file. */
 class Unsealed extends Error {}
 
-async function* unsealed(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* unsealed(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* stream;
   } catch (error) {

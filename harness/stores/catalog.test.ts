@@ -122,6 +122,14 @@ describe('a store without a set', () => {
     expect(done.findings[0]?.hint).toContain('db-YYYY-MM-DD.sql.gz');
   });
 
+  test('the other parts alone are no backup of the database', async () => {
+    await mkdir(join(path, 'media-objects'));
+    await put('media-objects/x');
+    const done = await read();
+    expect(codes(done)).toEqual(['catalog.empty']);
+    expect(done.findings[0]?.message).toContain('found instead: media-objects/');
+  });
+
   test('one misnamed dump is told as that alone, and nothing can be chosen', async () => {
     await put('db-2026-11-23.sql');
     const done = await read();

@@ -90,15 +90,14 @@ class Sorted {
   readonly sets = new Map<SetId, Parts>();
   /** Top-level entries of other parts; a media tree is one, whatever is in it. */
   readonly others = { media: 0, audit: 0, ledger: 0, store: 0 };
+  readonly otherKeys: string[] = [];
   readonly strays: string[] = [];
   readonly temporaries: string[] = [];
   readonly unparseable: string[] = [];
   readonly irregular: string[] = [];
   readonly denied: string[] = [];
-  seen = 0;
 
   add(entry: Entry): void {
-    this.seen += 1;
     const key = entry.kind === 'object' ? entry.object.key : entry.key;
     const name = parseName(key);
     switch (name.kind) {
@@ -106,6 +105,7 @@ class Sorted {
         return this.#addArtifact(entry, key, name);
       case 'other':
         this.others[name.of] += 1;
+        this.otherKeys.push(entry.kind === 'folder' ? `${key}/` : key);
         return;
       case 'unparseable-set':
         // Nobody knows what is behind it: what may not be read is inconclusive, whatever its name.
@@ -156,8 +156,8 @@ function judge(catalog: Catalog, sorted: Sorted, now: Date): Finding[] {
   const list = (keys: readonly string[]): { count: number; first: string[] } => ({ count: keys.length, first: firstOf(keys) });
   const known = catalog.sets.length + sorted.unparseable.length + sorted.denied.length;
   if (known === 0) {
-    const found = [...sorted.strays, ...sorted.temporaries];
-    findings.push(find('catalog.empty', { store: catalog.store, found: sorted.seen, first: firstOf(found) }));
+    const found = [...sorted.strays, ...sorted.temporaries, ...sorted.otherKeys];
+    findings.push(find('catalog.empty', { store: catalog.store, found: found.length, first: firstOf(found) }));
   } else if (sorted.strays.length > 0) {
     findings.push(find('catalog.stray', list(sorted.strays)));
   }

@@ -3,7 +3,7 @@ import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { StepEnded } from '../run/finding.ts';
 import type { Progress } from '../run/plan.ts';
 import { directoryStore } from './directory.ts';
@@ -81,6 +81,24 @@ test('a body that stalls is asked for again, then told as stalled', async () => 
   expect(await ending(withBody(() => new Promise<Readable>(() => undefined)), { idleMs: 15, attempts: 1 })).toEqual(['fetch.stalled']);
 });
 
+test('a slow body is no stalled one: each byte starts the wait anew', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  let arrived = Promise.withResolvers<void>();
+  const slow = withBody(() => Readable.from((async function* () {
+    for (let from = 0; from < content.length; from += 100_000) {
+      yield content.subarray(from, from + 100_000);
+      await arrived.promise;
+      arrived = Promise.withResolvers();
+    }
+  })()));
+  const progress = (): void => {
+    vi.advanceTimersByTime(50_000);
+    arrived.resolve();
+  };
+  expect(await fetchArtifact(slow, await listed(), work, { ...quiet, progress, idleMs: 60_000 })).toMatchObject({ bytes: content.length, attempts: 1 });
+});
+
 test('a body that trickles on and on ends at the deadline of the whole', async () => {
   const trickle = withBody(() => Readable.from((async function* () { for (;;) { yield Buffer.from('x'); await new Promise((done) => setImmediate(done)); } })(), { objectMode: false }));
   expect(await ending(trickle, { totalMs: 40 })).toEqual(['fetch.timeout']);
@@ -115,6 +133,7 @@ test.each([
   const store = withBody(async () => { await change(); return Readable.from([content]); });
   const outcome: unknown = await fetchArtifact(store, object, work, quiet).catch((error: unknown) => error);
   expect((outcome as StepEnded).findings.map((finding) => finding.code)).toEqual(['fetch.changed']);
+  expect(await readdir(work)).toEqual([]);
 });
 
 test('an interrupt ends it at once and is no finding', async () => {
