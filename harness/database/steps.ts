@@ -14,8 +14,10 @@ import { fetchArtifact } from '../stores/fetch.ts';
 import { nameOf } from '../stores/names.ts';
 import type { ReadableStore } from '../stores/store.ts';
 import { verifyStored } from '../stores/verify.ts';
-import { dumpEvidence, dumpFacts } from './dump/evidence.ts';
-import { inspectDump, readDump } from './dump/inventory.ts';
+import { evidenceOf, inspectEvidence } from './dump/evidence.ts';
+import type { Caps } from './dump/gunzip.ts';
+import { inspectDump } from './dump/inventory.ts';
+import { readDump } from './dump/read.ts';
 import { type Compared, compareContent, compareDatabase, compareLargeObjects, compareSchema, compareSequences, compareTables, describeManifest, restoredFacts } from './manifest/compare.ts';
 import * as measured from './manifest/evidence.ts';
 import { manifestFindings } from './manifest/findings.ts';
@@ -161,10 +163,11 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     part: 'database',
     title: 'inspect the dump in one pass',
     needs: { dump },
-    evidence: dumpEvidence,
-    run: async ({ dump: { path } }, context) => {
-      const { inventory: value, findings } = await inspectDump(path, { caps: config.caps, signal: context.signal, progress: context.progress });
-      return { ...(findings.some((finding) => finding.severity === 'error') ? {} : { value }), findings, evidence: dumpFacts(value) };
+    evidence: inspectEvidence,
+    run: async ({ dump: { path } }, { signal, progress }) => {
+      const startedAt = performance.now();
+      const value = await inspectDump(path, { ...reading(config), signal, progress: (done, total) => progress({ done, total, unit: 'bytes' }) });
+      return { value, evidence: evidenceOf(value, Math.round(performance.now() - startedAt)) };
     },
   });
   const server = plan.step({
@@ -187,12 +190,12 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     run: async ({ dump: { path }, inventory: found, server: target, manifest: bound }, context): Promise<Done<RestoredAt, z.infer<typeof restoreEvidence>>> => {
       const restored = await executeRestore(
         {
-          items: () => readDump(path, { caps: config.caps, signal: context.signal }),
+          items: () => readDump(path, { ...reading(config), signal: context.signal }),
           plan: planRestore(found),
           server: target,
           settings: settingsOf(bound),
           owner: config.database.role,
-          totalBytes: found.plainBytes,
+          totalBytes: found.decompressedBytes,
         },
         context,
       );
@@ -213,7 +216,7 @@ function planComparing(plan: Plan, restored: StepRef<RestoredAt>, manifest: Step
     evidence: z.strictObject({ tables: z.int(), rows: z.string(), durationMs: z.int() }),
     run: async ({ restored: { checker }, manifest: expected }, context) => {
       const startedAt = performance.now();
-      const rows = await reading(checker, (client) => readManifestRows(client, { signal: context.signal, progress: context.progress, ...(expected === null ? {} : { algorithm: expected.algorithm }) }));
+      const rows = await asReader(checker, (client) => readManifestRows(client, { signal: context.signal, progress: context.progress, ...(expected === null ? {} : { algorithm: expected.algorithm }) }));
       const tables = rows.filter((row) => row.kind === 'table');
       const evidence = { tables: tables.length, rows: String(tables.reduce((sum, table) => sum + table.rows, 0n)), durationMs: Math.round(performance.now() - startedAt) };
       return { ...(expected === null ? {} : { value: { expected, actual: restoredFacts(expected, rows) } }), evidence };
@@ -233,7 +236,7 @@ function planComparing(plan: Plan, restored: StepRef<RestoredAt>, manifest: Step
 /** What must hold of any healthy restore, and what the configuration expects of this one. */
 function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, config: Config): void {
   const check = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (client: pg.Client, context: StepContext) => Promise<Done<unknown, E>>): void => {
-    plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored }, evidence, run: async ({ restored: { checker } }, context) => reading(checker, async (client) => run(client, context)) });
+    plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored }, evidence, run: async ({ restored: { checker } }, context) => asReader(checker, async (client) => run(client, context)) });
   };
   check('expected', 'check the expected tables, their rows and how new they are', smoke.expectedEvidence, (client, { now }) => checkExpected({ client }, config.expected, { now: now(), maxAgeMs: config.cadenceMs + config.slackMs, role: config.database.role }));
   check('integrity', 'check foreign keys and sequences', smoke.integrityEvidence, (client) => checkIntegrity({ client }));
@@ -241,7 +244,7 @@ function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, config: Config): v
   if (config.smoke.length > 0) check('queries', 'ask the configured queries', smoke.queriesEvidence, (client) => checkQueries({ client }, config.smoke));
 }
 
-async function reading<T>(login: Login, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function asReader<T>(login: Login, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ ...login, application_name: 'backup-drills' });
   // The query in hand hears of a lost connection itself; without a listener Node would end the process.
   client.on('error', () => {});
@@ -252,6 +255,9 @@ async function reading<T>(login: Login, work: (client: pg.Client) => Promise<T>)
     await client.end();
   }
 }
+
+/** How much a dump may ask for. */
+const reading = ({ caps }: Config): { caps: Caps; maxStatementBytes: number } => ({ caps: { maxBytes: caps.maxBytes, maxRatio: caps.maxRatio }, maxStatementBytes: caps.statementBytes });
 
 /** Encoding and locale as the manifest recorded them; null leaves both to the dump's own head. */
 function settingsOf(manifest: Manifest | null): CreateSettings | null {

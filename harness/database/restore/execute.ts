@@ -138,6 +138,7 @@ class Run {
   readonly #settings = new Map<string, Buffer>();
   readonly #count = { restorer: 0, admin: 0, viewOwner: 0, mapped: 0, deferred: 0, absentDrops: 0, tablespaces: 0 };
   #seen = 0;
+  #current = -1;
   #made = false;
   #tables = 0;
   #rows = 0n;
@@ -167,8 +168,8 @@ class Run {
       const last = batch.at(-1);
       if (last !== undefined) this.#context.progress({ done: last.at.offset, total: this.#input.totalBytes, unit: 'bytes', ...(this.#copy === null ? {} : { what: this.#copy.operation.object }) });
     }
-    const { operations } = this.#input.plan;
-    if (this.#seen !== operations.size || this.#copy !== null) throw new StepEnded(restoreFindings.find('restore.dump-changed', { planned: operations.size, run: this.#seen }));
+    const { statements } = this.#input.plan;
+    if (this.#seen !== statements || this.#copy !== null) throw new StepEnded(restoreFindings.find('restore.dump-changed', { planned: statements, run: this.#seen }));
     if (transactionStatus(this.#places.owner) !== 'I') throw new StepEnded(restoreFindings.find('restore.transaction-open', { line: this.#at.line }));
   }
 
@@ -211,8 +212,13 @@ class Run {
   }
 
   #operation(at: Place): Operation {
-    const operation = this.#input.plan.operations.get(at.offset);
-    if (operation === undefined) throw new StepEnded(restoreFindings.find('restore.dump-changed', { planned: this.#input.plan.operations.size, run: this.#seen }));
+    const { operations, statements } = this.#input.plan;
+    const current = operations[this.#current];
+    const within = current !== undefined && this.#seen < current.ordinal + current.count;
+    if (!within) this.#current++;
+    const operation = operations[this.#current];
+    // Inside a run only its first statement's place is planned; the next one's tells whether the run was as long.
+    if (operation === undefined || (!within && operation.offset !== at.offset)) throw new StepEnded(restoreFindings.find('restore.dump-changed', { planned: statements, run: this.#seen }));
     this.#seen++;
     return operation;
   }

@@ -3,14 +3,20 @@
 import type { Classified } from '../dump/items.ts';
 import { mayLeaveRestorer } from './lanes.ts';
 
-/** One entry of the inventory, in file order. */
+/** One entry of the inventory, in file order: a statement, or a run of like ones in a row (a table's INSERTs). */
 export interface StatementEntry extends Classified {
   readonly ordinal: number;
+  /** Of the first. */
   readonly at: { readonly offset: number; readonly line: number };
+  readonly count: number;
 }
 
 export interface Operation {
   readonly ordinal: number;
+  /** Byte offset of its first statement in the decompressed dump. */
+  readonly offset: number;
+  /** How many statements in a row it stands for. */
+  readonly count: number;
   readonly kind: string;
   /** `public.messages`; empty where the statement names nothing. */
   readonly object: string;
@@ -19,8 +25,10 @@ export interface Operation {
 }
 
 export interface RestorePlan {
-  /** Keyed by byte offset in the decompressed dump. */
-  readonly operations: ReadonlyMap<number, Operation>;
+  /** In file order. */
+  readonly operations: readonly Operation[];
+  /** Of the dump, COPYs included. */
+  readonly statements: number;
   /** The database as the dump names it, where it was made with --create. */
   readonly database: string | null;
   readonly roles: readonly string[];
@@ -28,21 +36,23 @@ export interface RestorePlan {
   readonly unknown: number;
 }
 
-export function planRestore(inventory: { readonly statements: readonly StatementEntry[] }): RestorePlan {
-  const operations = new Map<number, Operation>();
+export function planRestore({ entries }: { readonly entries: readonly StatementEntry[] }): RestorePlan {
+  const operations: Operation[] = [];
+  let statements = 0;
   const roles = new Set<string>();
   const extensions = new Set<string>();
   let database: string | null = null;
   let unknown = 0;
-  inventory.statements.forEach((entry, index) => {
-    const listed = /SESSION AUTHORIZATION/.test(entry.kind) ? aroundGrants(inventory.statements, index) : mayLeaveRestorer(entry.kind);
-    operations.set(entry.at.offset, { ordinal: entry.ordinal, kind: entry.kind, object: entry.name.join('.'), listed });
+  entries.forEach((entry, index) => {
+    const listed = /SESSION AUTHORIZATION/.test(entry.kind) ? aroundGrants(entries, index) : mayLeaveRestorer(entry.kind);
+    operations.push({ ordinal: entry.ordinal, offset: entry.at.offset, count: entry.count, kind: entry.kind, object: entry.name.join('.'), listed });
+    statements += entry.count;
     for (const role of entry.roles) roles.add(role);
     if (/^CREATE EXTENSION/.test(entry.kind) && entry.name[0] !== undefined) extensions.add(entry.name.at(-1) as string);
     if (entry.kind === 'CREATE DATABASE') database ??= entry.name[0] ?? null;
-    if (entry.kind === 'UNKNOWN') unknown++;
+    if (entry.kind === 'UNKNOWN') unknown += entry.count;
   });
-  return { operations, database, roles: [...roles].toSorted(), extensions: [...extensions].toSorted(), unknown };
+  return { operations, statements, database, roles: [...roles].toSorted(), extensions: [...extensions].toSorted(), unknown };
 }
 
 // pg_dump wraps grants that a grantee passed on; `--use-set-session-authorization` wraps what makes objects, too, and

@@ -85,15 +85,15 @@ export async function openRig(): Promise<Rig> {
 export const items = (file: string): AsyncIterable<DumpItem[]> => readItems(createReadStream(file) as AsyncIterable<Buffer>);
 
 /** The statements of a dump as its inventory has them. */
-async function inspect(file: string): Promise<{ statements: StatementEntry[] }> {
+async function inspect(file: string): Promise<{ entries: StatementEntry[] }> {
   const statements: StatementEntry[] = [];
   for await (const batch of items(file)) {
     for (const item of batch) {
-      if (item.kind === 'statement') statements.push({ ordinal: statements.length, ...classify(item.sql), at: item.at });
-      if (item.kind === 'copy') statements.push({ ordinal: statements.length, kind: 'COPY', name: copyOf(item.sql)?.name ?? [], roles: [], at: item.at });
+      if (item.kind === 'statement') statements.push({ ordinal: statements.length, ...classify(item.sql), at: item.at, count: 1 });
+      if (item.kind === 'copy') statements.push({ ordinal: statements.length, kind: 'COPY', name: copyOf(item.sql)?.name ?? [], roles: [], at: item.at, count: 1 });
     }
   }
-  return { statements };
+  return { entries: statements };
 }
 
 export async function query(login: Login, sql: string): Promise<Record<string, unknown>[]> {
