@@ -10,6 +10,7 @@ import { StepEnded } from '../run/finding.ts';
 import type { AgeKey, DecryptOptions, Plain } from './age.ts';
 import { decryptArtifact, encryptFile, generateKey } from './age.ts';
 import { decryptEvidence, plainFacts } from './evidence.ts';
+import type { Fetched } from './fetch.ts';
 import { verifyStored } from './verify.ts';
 import type { VerifiedStored } from './verify.ts';
 
@@ -124,6 +125,14 @@ describe.each(engines)('by %s', (ageBinary) => {
   });
 });
 
+// Never called: here the compiler is the test.
+void ((fetched: Fetched, loose: Omit<VerifiedStored, symbol>) => [
+  // @ts-expect-error bytes that were fetched and not verified cannot be decrypted
+  decryptArtifact(fetched, null, work, quiet),
+  // @ts-expect-error nor those that only look like verified ones
+  decryptArtifact(loose, null, work, quiet),
+]);
+
 test('what is plain by its name passes as it is, and needs no key', async () => {
   const artifact = await stored(Buffer.from('plain'), 'db-2026-11-23.sql.gz');
   const plain = await decryptArtifact(artifact, null, work, quiet);
@@ -185,10 +194,10 @@ test('an interrupt is no finding and leaves nothing', async () => {
 });
 
 describe('an age binary that does not work says nothing about the backup', () => {
-  const script = async (body: string): Promise<void> => {
+  const script = async (body: string, interpreter = '/bin/sh'): Promise<void> => {
     const folder = join(path, 'bin');
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'age'), `#!/bin/sh\n${body}\n`);
+    await writeFile(join(folder, 'age'), `#!${interpreter}\n${body}\n`);
     await chmod(join(folder, 'age'), 0o755);
     vi.stubEnv('PATH', `${folder}${delimiter}${process.env['PATH'] ?? ''}`);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -199,8 +208,9 @@ describe('an age binary that does not work says nothing about the backup', () =>
     ['is killed', 'printf half; kill -9 $$'],
     ['ends well with half of the output', 'printf half; exit 0'],
     ['ends well with too much', 'yes | { read -r x; while :; do printf "%s" "0123456789012345678901234567890123456789"; i=${i}x; [ ${#i} -gt 9 ] && exit 0; done; }'],
-  ])('%s', async (_name, body) => {
-    await script(body);
+    ['cannot be started', 'exit 0', '/nowhere/sh'],
+  ])('%s', async (_name, body, interpreter?: string) => {
+    await script(body, interpreter);
     const bytes = randomBytes(300);
     const plain = await decryptArtifact(await stored(await sealed(bytes)), key.identity, work, quiet);
     expect(plain.engine).toBe('library');

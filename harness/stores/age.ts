@@ -4,19 +4,19 @@
 // payload goes through the age binary where there is one, since it is three times as fast. The binary is believed
 // only when it ends well and its output has exactly the length that the input's implies; otherwise the library decides,
 // so that a killed or odd binary never makes a good backup look bad.
-import { access, constants, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { Stanza } from 'age-encryption';
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { execa } from 'execa';
 import { StepEnded } from '../run/finding.ts';
 import type { Progress } from '../run/plan.ts';
+import { decryptByBinary } from './age-binary.ts';
 import { storeFindings } from './findings.ts';
 import { shown } from './names.ts';
-import type { SpillOptions, Spilled } from './spill.ts';
+import type { Spilled } from './spill.ts';
 import { spill } from './spill.ts';
 import type { StoredObject } from './store.ts';
 import type { VerifiedStored } from './verify.ts';
@@ -177,10 +177,9 @@ async function decryptPayload(stored: VerifiedStored, start: Buffer, key: Identi
       options.progress({ done: now, total: expected, unit: 'bytes', what: object });
     },
   };
-  const binary = options.ageBinary === 'library' ? null : await findAge();
   // Older binaries know no post-quantum keys.
-  if (binary !== null && key.secret.startsWith('AGE-SECRET-KEY-1')) {
-    const spilled = await spillBinary(binary, key, stored.path, path, spilling, options.signal);
+  if (options.ageBinary !== 'library' && key.secret.startsWith('AGE-SECRET-KEY-1')) {
+    const spilled = await decryptByBinary(key.secret, stored.path, path, spilling, options.signal);
     if (spilled !== null) return { spilled, engine: 'binary' };
     bytes = 0;
   }
@@ -226,49 +225,6 @@ async function* unsealed(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   } catch (error) {
     throw new Unsealed('a chunk is not valid', { cause: error });
   }
-}
-
-/** null where the binary did not end well: that proves nothing about the file. */
-async function spillBinary(binary: string, key: Identity, from: string, to: string, spilling: SpillOptions, signal: AbortSignal): Promise<Spilled | null> {
-  try {
-    return await spill(binaryOutput(binary, key, from, spilling.expected, signal), to, spilling);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof BinaryFailed) return null;
-    throw error;
-  }
-}
-
-/** What age prints. @throws BinaryFailed unless it ended well, with exactly as many bytes as expected. */
-async function* binaryOutput(binary: string, key: Identity, from: string, expected: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  // Started only now that its output is read: execa discards what nobody reads. The identity goes through stdin:
-  // neither argv, nor environment, nor a file.
-  const child = execa(binary, ['--decrypt', '--identity', '-', from], {
-    input: `${key.secret}\n`, stderr: 'ignore', buffer: false, reject: false, extendEnv: false, env: {}, cancelSignal: signal, forceKillAfterDelay: 1000,
-  });
-  let bytes = 0;
-  try {
-    for await (const chunk of child.stdout as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > expected) break;
-      yield chunk;
-    }
-    if (bytes !== expected || (await child).exitCode !== 0) throw new BinaryFailed('age did not end well');
-  } finally {
-    child.kill();
-    await child;
-  }
-}
-
-class BinaryFailed extends Error {}
-
-async function findAge(): Promise<string | null> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    if (folder === '') continue;
-    const path = join(folder, 'age');
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path;
-  }
-  return null;
 }
 
 function truncated(object: string, where: string): StepEnded {

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { StepEnded } from '../../run/finding.ts';
-import type { AgeKey } from '../../stores/age.ts';
+import type { AgeKey, Plain } from '../../stores/age.ts';
 import { decryptArtifact, encryptFile, generateKey } from '../../stores/age.ts';
 import { readCatalog } from '../../stores/catalog.ts';
 import { directoryStore } from '../../stores/directory.ts';
+import type { Fetched } from '../../stores/fetch.ts';
 import { fetchArtifact } from '../../stores/fetch.ts';
+import type { VerifiedStored } from '../../stores/verify.ts';
 import { verifyStored } from '../../stores/verify.ts';
 import { buildManifest } from '../manifest/manifest.ts';
 import { selectEvidence, verifyDumpEvidence } from './evidence.ts';
@@ -17,6 +19,7 @@ import { lasting } from './findings.ts';
 import { readManifests } from './manifests.ts';
 import type { How, Selection } from './select.ts';
 import { selectSet } from './select.ts';
+import type { VerifiedDump } from './verify-dump.ts';
 import { verifyDump } from './verify-dump.ts';
 
 const hour = 3_600_000;
@@ -302,6 +305,17 @@ describe('the age of the newest set', () => {
   test('is told in words', () => {
     expect([59_000, hour, 26 * hour + 5 * 60_000 + 59_999, 48 * hour, 75 * hour].map(lasting)).toEqual(['0 min', '1 h', '26 h 5 min', '2 days', '3 days 3 h']);
   });
+});
+
+// Never called: here the compiler is the test.
+void ((fetched: Fetched, stored: VerifiedStored, plain: Plain) => {
+  // @ts-expect-error bytes that were not decrypted cannot be verified against the manifest
+  verifyDump(fetched, { id: 'x' as never, manifest: null });
+  // @ts-expect-error nor can verified but encrypted ones
+  verifyDump(stored, { id: 'x' as never, manifest: null });
+  // @ts-expect-error and plain ones are no verified dump
+  const dump: VerifiedDump = { ...plain, boundTo: null };
+  return dump;
 });
 
 describe('the dump against its manifest', () => {
