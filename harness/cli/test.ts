@@ -34,9 +34,9 @@ interface Tally {
 
 async function runTests(options: { root: string; long: boolean; paths: readonly string[] }): Promise<Tally> {
   const vitest = await createVitest('test', { root: options.root, config: join(options.root, 'vitest.config.ts'), watch: false, reporters: ['default'] });
-  let interrupted: string | null = null;
+  const signals: string[] = [];
   const interrupt = (signal: string): void => {
-    interrupted = signal;
+    signals.push(signal);
     void vitest.cancelCurrentRun('keyboard-input');
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -47,7 +47,7 @@ async function runTests(options: { root: string; long: boolean; paths: readonly 
     if (chosen.length === 0) return { passed: 0, failures: ['no test file matches'], skipped: new Map() };
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(chosen, true);
     const tally = count(chosen, testModules, unhandledErrors as SerializedError[]);
-    if (interrupted !== null) tally.failures.push(`interrupted by ${interrupted}`);
+    tally.failures.push(...signals.map((signal) => `interrupted by ${signal}`));
     return tally;
   } finally {
     process.removeListener('SIGINT', interrupt).removeListener('SIGTERM', interrupt);

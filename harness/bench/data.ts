@@ -1,0 +1,91 @@
+// A dump to measure with: plain SQL as pg_dump 18 writes it, of any size, the same for the same seed.
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+
+export interface GeneratedDump {
+  readonly path: string;
+  readonly plainBytes: number;
+  /** Rows by table, in the dump's order. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+const messagesPerMedia = 8;
+const tables = {
+  media_objects: { columns: 'id bigint NOT NULL, sha256 text NOT NULL, bytes bigint NOT NULL, kind text NOT NULL', names: 'id, sha256, bytes, kind' },
+  messages: { columns: 'id bigint NOT NULL, chat text NOT NULL, sent_at timestamp with time zone NOT NULL, body text, meta jsonb NOT NULL, media_id bigint', names: 'id, chat, sent_at, body, meta, media_id' },
+};
+
+/** Writes about `bytes` of SQL, gzipped at pg_dump's usual level 6. */
+export async function writeDump(path: string, options: { readonly seed: number; readonly bytes: number }): Promise<GeneratedDump> {
+  const count = { plainBytes: 0, media: 0, messages: 0 };
+  const text = function* (): Generator<Buffer> {
+    for (const chunk of dumpText(options, count)) {
+      const bytes = Buffer.from(chunk);
+      count.plainBytes += bytes.length;
+      yield bytes;
+    }
+  };
+  await pipeline(Readable.from(text(), { objectMode: false }), createGzip({ level: 6 }), createWriteStream(path, { mode: 0o600 }));
+  return { path, plainBytes: count.plainBytes, rows: { media_objects: count.media, messages: count.messages } };
+}
+
+function* dumpText({ seed, bytes }: { seed: number; bytes: number }, count: { plainBytes: number; media: number; messages: number }): Generator<string> {
+  const random = randomBits(seed);
+  yield `--\n-- PostgreSQL database dump\n--\n\n\\restrict bench\n\n-- Dumped from database version 18.4\n-- Dumped by pg_dump version 18.6\n\nSET statement_timeout = 0;\nSET lock_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\nSET check_function_bodies = false;\nSET xmloption = content;\nSET client_min_messages = warning;\nSET row_security = off;\n\nSET default_tablespace = '';\n\nSET default_table_access_method = heap;\n\n`;
+  for (const [name, { columns }] of Object.entries(tables)) yield `--\n-- Name: ${name}; Type: TABLE; Schema: public; Owner: -\n--\n\nCREATE TABLE public.${name} (\n    ${columns.replaceAll(', ', ',\n    ')}\n);\n\n\n`;
+
+  // Some 92 bytes for a media object and 300 for a message; the media come first, so their number is settled beforehand.
+  count.media = Math.max(1, Math.round(bytes / (300 * messagesPerMedia + 92)));
+  yield copyHead('media_objects');
+  yield* batches(count.media, (id) => `${id}\t${hex(random, 8)}\t${random() % 5_000_000}\t${['image', 'voice', 'document'][random() % 3]}\n`);
+  yield '\\.\n\n\n';
+  yield copyHead('messages');
+  const media = count.media;
+  while (count.plainBytes < bytes) {
+    const from = count.messages;
+    count.messages += batchRows;
+    yield* batches(batchRows, (id) => message(from + id, media, random));
+  }
+  yield '\\.\n\n\n';
+  yield "--\n-- Name: media_objects media_objects_pkey; Type: CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.media_objects\n    ADD CONSTRAINT media_objects_pkey PRIMARY KEY (id);\n\n\n--\n-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.messages\n    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);\n\n\n--\n-- Name: messages_by_chat; Type: INDEX; Schema: public; Owner: -\n--\n\nCREATE INDEX messages_by_chat ON public.messages USING btree (chat, sent_at);\n\n\n--\n-- Name: messages messages_media_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.messages\n    ADD CONSTRAINT messages_media_id_fkey FOREIGN KEY (media_id) REFERENCES public.media_objects(id);\n\n\n--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict bench\n\n";
+}
+
+const batchRows = 500;
+
+function copyHead(name: keyof typeof tables): string {
+  return `--\n-- Data for Name: ${name}; Type: TABLE DATA; Schema: public; Owner: -\n--\n\nCOPY public.${name} (${tables[name].names}) FROM stdin;\n`;
+}
+
+/** Rows 1 to `count`, a batch at a time: a chunk per row would measure the generator. */
+function* batches(count: number, row: (id: number) => string): Generator<string> {
+  for (let from = 1; from <= count; from += batchRows) {
+    yield Array.from({ length: Math.min(batchRows, count - from + 1) }, (_, at) => row(from + at)).join('');
+  }
+}
+
+const words = ['your', 'order', 'tomorrow', 'Grüße', 'okay', 'invoice', 'delivered', 'call', '👍', 'the', 'meeting', 'moved', 'to', 'please', 'confirm', 'address', 'ça', 'va', 'line\\nbreak', 'tab\\there', 'back\\\\slash'];
+
+function message(id: number, media: number, random: () => number): string {
+  const body = random() % 50 === 0 ? '\\N' : Array.from({ length: 8 + (random() % 30) }, () => words[random() % words.length]).join(' ');
+  const sentAt = new Date(1_700_000_000_000 + id * 1_000 + (random() % 1_000)).toISOString().replace('T', ' ').replace('Z', '+00');
+  const mediaId = id % messagesPerMedia === 0 ? String(1 + (random() % media)) : '\\N';
+  return `${id}\t${hex(random, 2)}@chat\t${sentAt}\t${body}\t{"to": "${hex(random, 2)}", "wamid": "${hex(random, 4)}", "status": ${random() % 5}}\t${mediaId}\n`;
+}
+
+function hex(random: () => number, words32: number): string {
+  return Array.from({ length: words32 }, () => random().toString(16).padStart(8, '0')).join('');
+}
+
+/** 32 bits a call, by xorshift (G. Marsaglia, 2003): repeatable, which Math.random is not. */
+function randomBits(seed: number): () => number {
+  let state = (seed * 0x9e3779b1) >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state;
+  };
+}

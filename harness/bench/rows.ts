@@ -1,0 +1,115 @@
+// What is measured, against what, and how each result is checked.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import pg from 'pg';
+import { tool } from '../../fixtures/tools.ts';
+import type { EmbeddedServer } from '../servers/embedded.ts';
+import type { GeneratedDump } from './data.ts';
+import { type Command, measure } from './measure.ts';
+import type { Contender, Row } from './pair.ts';
+
+export interface BenchPlace {
+  /** An empty directory of the run's own. */
+  readonly work: string;
+  readonly dump: GeneratedDump;
+  readonly server: EmbeddedServer;
+  readonly signal: AbortSignal;
+}
+
+/** A row, or why this machine cannot run it. */
+export type PlannedRow = { readonly row: Row } | { readonly row: Pick<Row, 'name' | 'what' | 'goal'>; readonly lacks: string };
+
+const checkout = resolve(import.meta.dirname, '../..');
+
+export function planRows(place: BenchPlace): PlannedRow[] {
+  return [inspectRow(place), restoreRow(place), rehearsalRow(place)];
+}
+
+function inspectRow({ dump, work, signal }: BenchPlace): PlannedRow {
+  const result = join(work, 'inspected.json');
+  const row = { name: 'inspect', what: 'read a gzipped dump to its end: ours parses and counts it, zcat throws it away', goal: 1 };
+  if (tool('zcat') === null) return { row, lacks: 'zcat' };
+  return {
+    row: {
+      ...row,
+      ours: {
+        label: 'inspect',
+        run: async () => measure(ours(['inspect', dump.path, result], signal)),
+        check: async () => differs(JSON.parse(readFileSync(result, 'utf8')), { rows: dump.rows, plainBytes: dump.plainBytes }),
+      },
+      theirs: shell('zcat', 'zcat -- "$1" > /dev/null', [dump.path], {}, signal, async () => null),
+    },
+  };
+}
+
+function restoreRow({ dump, work, server, signal }: BenchPlace): PlannedRow {
+  const result = join(work, 'restored.json');
+  const row = { name: 'restore', what: 'restore a gzipped plain dump into the same server: ours inspects it first', goal: 1 };
+  const psql = tool('psql18') ?? tool('psql');
+  if (psql === null) return { row, lacks: 'psql' };
+  const { admin } = server;
+  const script = `"$2" -Xqc 'CREATE DATABASE theirs TEMPLATE template0' -d postgres && gunzip -c -- "$1" | "$2" -Xq -v ON_ERROR_STOP=1 -d theirs > /dev/null`;
+  return {
+    row: {
+      ...row,
+      ours: {
+        label: 'restore',
+        run: async () => measure({ ...ours(['restore', dump.path, result], signal), input: JSON.stringify(server) }),
+        check: async () => checkRestored(server, (JSON.parse(readFileSync(result, 'utf8')) as { database: string }).database, dump),
+      },
+      theirs: shell('gunzip | psql', script, [dump.path, psql], { PGHOST: admin.host, PGPORT: String(admin.port), PGUSER: admin.user, PGPASSWORD: admin.password }, signal, async () => checkRestored(server, 'theirs', dump)),
+    },
+  };
+}
+
+function rehearsalRow({ work, signal }: BenchPlace): PlannedRow {
+  const config = join(work, 'drill.config.ts');
+  const base = pathToFileURL(join(checkout, 'drill.config.ts')).href;
+  writeFileSync(config, `import base from ${JSON.stringify(base)};\nexport default { ...base, reports: ${JSON.stringify(join(work, 'reports'))}, scratch: ${JSON.stringify(work)} };\n`);
+  return {
+    row: {
+      name: 'rehearsal',
+      what: 'the whole drill of the sample unit, as npm run drill does it',
+      goal: null,
+      ours: {
+        label: 'rehearsal',
+        run: async () => measure({ program: process.execPath, words: [join(checkout, 'harness/enter.mjs'), 'drill', '--config', config, '--json'], cwd: checkout, signal }),
+        check: async ({ stdout }) => differs((JSON.parse(stdout) as { verdict: string }).verdict, 'verified'),
+      },
+      theirs: null,
+    },
+  };
+}
+
+function ours(words: readonly string[], signal: AbortSignal): Command {
+  return { program: process.execPath, words: [join(import.meta.dirname, 'ours.ts'), ...words], signal };
+}
+
+function shell(label: string, script: string, words: readonly string[], env: Readonly<Record<string, string>>, signal: AbortSignal, check: Contender['check']): Contender {
+  return { label, run: async () => measure({ program: 'bash', words: ['-c', `set -euo pipefail; ${script}`, label, ...words], env, signal }), check };
+}
+
+/** Counts what arrived, then drops the database, so that each run finds the same server. */
+async function checkRestored(server: EmbeddedServer, database: string, dump: GeneratedDump): Promise<string | null> {
+  const counts = Object.keys(dump.rows).map((table) => `(SELECT count(*)::int FROM public.${table}) AS ${table}`);
+  const found = await query(server, database, `SELECT ${counts.join(', ')}, (SELECT count(*)::int FROM pg_index WHERE indisvalid AND indrelid::regclass::text = ANY ($1)) AS indexes, (SELECT count(*)::int FROM pg_constraint WHERE convalidated AND contype = 'f') AS keys`, [Object.keys(dump.rows)]);
+  // WITH (FORCE): a session of the restore may still be on its way out.
+  await query(server, 'postgres', `DROP DATABASE ${pg.escapeIdentifier(database)} WITH (FORCE)`, []);
+  return differs(found, { ...dump.rows, indexes: 3, keys: 1 });
+}
+
+async function query(server: EmbeddedServer, database: string, sql: string, values: readonly unknown[]): Promise<unknown> {
+  const client = new pg.Client({ ...server.admin, database, options: '-c search_path=public,pg_catalog' });
+  await client.connect();
+  try {
+    return (await client.query(sql, [...values])).rows[0];
+  } finally {
+    await client.end();
+  }
+}
+
+function differs(found: unknown, expected: unknown): string | null {
+  const [is, should] = [JSON.stringify(found), JSON.stringify(expected)];
+  return is === should ? null : `gave ${is} where ${should} is right`;
+}
