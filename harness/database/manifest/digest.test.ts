@@ -198,3 +198,12 @@ describe('what the digest sees and does not see', () => {
     expect(new Set([digest('wide_1'), digest('wide_2'), digest('wide_3')]).size).toBe(3);
   });
 });
+
+test('of an extension\'s tables, only the rows that pg_dump carries: those of its own condition', async () => {
+  await scene.create('extended', `CREATE EXTENSION citext; CREATE TABLE config (a int); CREATE TABLE inner_only (a int); CREATE TABLE ours (a int);
+    INSERT INTO config VALUES (1), (2), (3); INSERT INTO inner_only VALUES (1); INSERT INTO ours VALUES (1);
+    ALTER EXTENSION citext ADD TABLE config; ALTER EXTENSION citext ADD TABLE inner_only;
+    UPDATE pg_extension SET extconfig = ARRAY['config'::regclass::oid], extcondition = ARRAY['WHERE a > 1'] WHERE extname = 'citext'`);
+  const found = await digests('extended');
+  expect([found.size, found.get('config')?.rows, found.get('ours')?.rows]).toEqual([2, 2n, 1n]);
+});
