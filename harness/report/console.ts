@@ -34,7 +34,7 @@ export class ConsoleReport {
     if (step === undefined || this.#options.quiet) return;
     if (event.event === 'started') {
       this.#running = { step, since: Date.now(), said: Date.now() };
-      this.#paint(`${this.#dim('…')}    ${step.title}`);
+      if (this.#isTerminal()) this.#paint(`…      ${printable(step.title)}`);
     }
     if (event.event === 'progress') this.#progress(event.progress);
     if (event.event === 'ended') {
@@ -60,13 +60,13 @@ export class ConsoleReport {
     this.#line(`${record.kind} · ${set} · ${age} · ${took}`);
     this.#line(`${record.steps.length} steps: ${counts.join(', ')}${record.endedAt === null ? '' : ` · ${duration(Date.parse(record.endedAt) - Date.parse(record.startedAt))} in all`}`);
     const todo = record.steps.flatMap((step) => step.findings.filter((finding) => finding.severity === 'error').map((finding) => ({ step, finding })));
-    const silent = record.steps.filter((step) => (step.outcome === 'errored' || step.outcome === 'skipped') && step.findings.length === 0);
+    const silent = record.steps.filter((step) => step.outcome !== 'passed' && !step.findings.some((finding) => finding.severity === 'error'));
     if (todo.length > 0) this.#line('\nWhat to do:');
     for (const { step, finding } of todo) {
       this.#line(`  ${finding.code} (${step.id}): ${printable(finding.message)}`);
       this.#line(`    ${printable(finding.hint)}`);
     }
-    if (todo.length === 0 && silent.length > 0) this.#line(`\nNot proven: ${silent.map((step) => `${step.id} (${step.reason ?? 'no reason'})`).join(', ')}`);
+    if (todo.length === 0 && silent.length > 0 && record.verdict !== 'verified') this.#line(`\nNot proven: ${silent.map((step) => `${step.id} (${step.reason ?? 'no reason'})`).join(', ')}`);
     this.#line('');
     for (const [name, path] of files) this.#line(`${name.padEnd(9)}${path}`);
     for (const line of after) this.#line(line);
@@ -89,11 +89,11 @@ export class ConsoleReport {
   /** The moving line on a terminal; elsewhere a line of its own. */
   #paint(text: string): void {
     if (!this.#isTerminal()) {
-      if (text.startsWith('…')) this.#options.out.write(`${text}\n`);
+      this.#options.out.write(`${text}\n`);
       return;
     }
     const width = (this.#options.out.columns ?? 80) - 1;
-    this.#options.out.write(`\r\u001B[2K${text.length > width && !text.includes('\u001B') ? text.slice(0, width) : text}`);
+    this.#options.out.write(`\r\u001B[2K${text.slice(0, width)}`);
     this.#live = true;
   }
 

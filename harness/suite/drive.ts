@@ -85,6 +85,8 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
 class Fold implements Reporter {
   readonly #options: Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill'>;
   readonly #agreed = new Set<string>();
+  /** Steps whose result came from the worker. */
+  readonly #journaled = new Set<string>();
   /** Tests of check files that have become steps. */
   readonly #taken = new Set<string>();
   #running: string | null = null;
@@ -102,6 +104,7 @@ class Fold implements Reporter {
     }
     if (event.event === 'ended') {
       this.#running = null;
+      this.#journaled.add(event.step);
       this.#set(event.step, event.result);
     }
     this.#options.onEvent(event);
@@ -144,7 +147,7 @@ class Fold implements Reporter {
   /** The journal's `passed` stands only where vitest said so too. */
   end(): void {
     for (const [index, step] of this.#options.steps.entries()) {
-      if (step.id.startsWith('check.') || step.outcome !== 'passed' || this.#agreed.has(`${step.id} passed`)) continue;
+      if (!this.#journaled.has(step.id) || step.outcome !== 'passed' || this.#agreed.has(`${step.id} passed`)) continue;
       this.#options.steps[index] = { ...step, outcome: 'errored', reason: 'the test runner did not confirm it' };
     }
     const lost = this.#running;
@@ -172,7 +175,8 @@ class Fold implements Reporter {
       return { ...this.#result([checkFindings.find('check.failed', { ...place, check: test.fullName, expected: harmless(error.expected), actual: harmless(error.actual) })]), evidence };
     })();
     const at = this.#options.steps.findIndex((step) => step.id === planned);
-    const step: RecordedStep = { id: this.#free(id), part: 'database', title: `${test.fullName} (${file})`, compares: false, ...bare(verdict) };
+    const began = test.diagnostic()?.startTime;
+    const step: RecordedStep = { id: this.#free(id), part: 'database', title: `${test.fullName} (${file})`, compares: false, ...bare(verdict), ...(began === undefined ? {} : { startedAt: new Date(began).toISOString(), endedAt: new Date(began + (test.diagnostic()?.duration ?? 0)).toISOString() }) };
     this.#options.steps.splice(at === -1 ? this.#options.steps.length : at, 0, step);
     this.#options.onEvent({ event: 'ended', step: step.id, result: verdict });
   }

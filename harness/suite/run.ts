@@ -72,8 +72,8 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
     scratch: scratchPath,
     previous,
   });
-  const tell = (id: string, findings: readonly Finding[], evidence: Record<string, unknown> | null): void => {
-    const step = settle(steps, id, findings, evidence);
+  const tell = (id: string, findings: readonly Finding[], evidence: Record<string, unknown> | null, since = new Date()): void => {
+    const step = settle(steps, id, findings, evidence, since);
     options.onEvent({ event: 'ended', step: id, result: step }, step);
   };
 
@@ -101,8 +101,9 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
     tell(preparation, [...options.found, ...error.findings], { ...error.evidence });
   } finally {
     if (scratchPath !== null && !(options.keep && !options.signal.aborted)) {
+      const since = new Date();
       const proof = await teardown(scratchPath);
-      tell(teardownStep, proof.findings, { ...proof.evidence });
+      tell(teardownStep, proof.findings, { ...proof.evidence }, since);
     }
   }
   if (scratchPath === null) tell(teardownStep, [], { nothingToRemove: true });
@@ -144,12 +145,11 @@ async function finish<Settings>(options: RunOptions<Settings>, files: RunFiles, 
   });
 }
 
-function settle(steps: RecordedStep[], id: string, findings: readonly Finding[], evidence: Record<string, unknown> | null): RecordedStep {
+function settle(steps: RecordedStep[], id: string, findings: readonly Finding[], evidence: Record<string, unknown> | null, since: Date): RecordedStep {
   const index = steps.findIndex((step) => step.id === id);
   const step = steps[index];
   if (step === undefined) throw new Error(`step ${id} is not planned`);
-  const at = new Date().toISOString();
-  const settled: RecordedStep = { ...step, ...judge(findings), findings: findings.map((finding) => ({ ...finding, facts: finding.facts as RecordedStep['findings'][number]['facts'] })), startedAt: step.startedAt ?? at, endedAt: at, evidence };
+  const settled: RecordedStep = { ...step, ...judge(findings), findings: findings.map((finding) => ({ ...finding, facts: finding.facts as RecordedStep['findings'][number]['facts'] })), startedAt: since.toISOString(), endedAt: new Date().toISOString(), evidence };
   steps[index] = settled;
   return settled;
 }
