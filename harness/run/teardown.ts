@@ -244,10 +244,10 @@ async function removeDirectory(path: string): Promise<void> {
   for (const name of [...namesIn(path).filter((each) => each !== register), register]) {
     const entry = join(path, name);
     try {
-      await rm(entry, { recursive: true, force: true, maxRetries: 3 });
+      await rm(entry, { recursive: true, force: true });
     } catch {
       openUp(entry);
-      await rm(entry, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+      await rm(entry, { recursive: true, force: true }).catch(() => {});
     }
   }
   try {

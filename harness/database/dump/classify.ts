@@ -334,9 +334,14 @@ function create(head: Cursor): Classified | null {
     }
     case 'COLUMN':
     case 'CONSTRAINT':
+    case 'FOREIGN SERVER':
     case 'GROUP':
     case 'LARGE OBJECT':
     case 'PARAMETER':
+    case 'ROLE':
+    case 'ROUTINE':
+    case 'TABLESPACE':
+    case 'USER':
       return null;
     default: {
       skipIfExists(head);

@@ -49,6 +49,14 @@ export function sceneOn(admin: Login, dispose: () => Promise<void>): Scene {
       await client.end();
     }
   };
+  // A session that has read the catalogs once reads them faster.
+  const sessions = new Map<string, Client>();
+  const kept = async (database: string): Promise<Client> => {
+    const client = sessions.get(database) ?? new Client({ ...admin, database });
+    if (!sessions.has(database)) await client.connect();
+    sessions.set(database, client);
+    return client;
+  };
   const run = async (database: string, sql: string): Promise<void> => using(database, async (client) => void (await client.query(sql)));
   const lines = (database: string): Promise<string[]> => using(database, (client) => readManifestLines(client, { signal }));
   return {
@@ -60,14 +68,21 @@ export function sceneOn(admin: Login, dispose: () => Promise<void>): Scene {
       if (sql !== undefined) await run(name, sql);
     },
     rows: (database) => using(database, (client) => readManifestRows(client, { signal })),
-    rowsAfter: (database, sql) =>
-      using(database, async (client) => {
+    rowsAfter: async (database, sql) => {
+      const client = await kept(database);
+      try {
         await client.query(`BEGIN; ${sql}`);
         const found = await readLines(async (statement) => (await client.query<unknown[]>({ text: statement, rowMode: 'array' })).rows.map((row) => String(row[0])), {});
         return found.map((line) => rowSchema.parse(JSON.parse(line)));
-      }),
+      } finally {
+        await client.query('ROLLBACK');
+      }
+    },
     manifest: async (database) => parseManifest(buildManifest(envelope, await lines(database)), 'db-2026-11-23.manifest.json'),
-    [Symbol.asyncDispose]: dispose,
+    [Symbol.asyncDispose]: async () => {
+      for (const client of sessions.values()) await client.end();
+      await dispose();
+    },
   };
 }
 

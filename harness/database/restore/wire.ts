@@ -72,7 +72,8 @@ export interface CopyIn {
 }
 
 export function startCopy(client: Client, sql: Buffer): CopyIn {
-  const stream = copyFrom('');
+  // Room for a few chunks, so that reading and unpacking go on while the server works.
+  const stream = copyFrom('', { highWaterMark: 2 * 2 ** 20 });
   const message = Buffer.concat([Buffer.from([0x51, 0, 0, 0, 0]), sql, Buffer.from([0])]);
   message.writeInt32BE(sql.length + 5, 1);
   const raw = stream as unknown as { connection: RawConnection; submit(connection: RawConnection): void };
