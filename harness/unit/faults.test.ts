@@ -1,6 +1,6 @@
 // The fault catalogue, on whole drills: the healthy unit passes; each fault raises the codes named for it and no other.
 // The numbers are those of the catalogue that the project was planned with; the rest are our own.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -12,6 +12,7 @@ import type { Config } from '../config/schema.ts';
 import { encryptFile, generateKey } from '../stores/age.ts';
 
 const base = realpathSync(mkdtempSync(join(tmpdir(), 'faults-')));
+chmodSync(base, 0o755); // as root the servers run as nobody, who must get past it
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 const sample = sampleUnit();
 const hours = 3_600_000;
