@@ -24,7 +24,7 @@ const statementTimeoutMs = 600_000;
  * errored, and where nothing was restored all are skipped, which is no pass.
  */
 export function defineCheck(options: CheckNeeds) {
-  if ((options.needs as string) !== 'restored') throw new TypeError(`a check cannot need '${String(options.needs)}': write needs: 'restored'`);
+  if ((options.needs as string) !== 'restored') throw new TypeError(`a check cannot need '${options.needs}': write needs: 'restored'`);
   return test
     .extend('place', { auto: true }, ({ skip }) => findRestored() ?? skip('nothing was restored'))
     .extend('now', ({ place }): CheckFixtures['now'] => place.now())

@@ -38,7 +38,7 @@ export async function main(words: readonly string[]): Promise<number> {
     code = await command.run(parser.opts(), parser.args);
   });
   try {
-    await parser.parseAsync([...words.slice(1)], { from: 'user' });
+    await parser.parseAsync(words.slice(1), { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.inconclusive;

@@ -1,7 +1,7 @@
 // One stage of ours as a process of its own, so that its memory is its own. Started by rows.ts, never by hand:
 // `inspect DUMP RESULT`, or `restore DUMP RESULT` with the server as JSON on stdin.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { inspectDump } from '../database/dump/inventory.ts';
+import { inspectDump } from '../database/dump/inspect.ts';
 import { readDump } from '../database/dump/read.ts';
 import { executeRestore } from '../database/restore/execute.ts';
 import { planRestore } from '../database/restore/plan.ts';

@@ -1,4 +1,5 @@
 // What is wrong with a configuration, all at once, and what to write instead.
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { redact } from '../run/redact.ts';
 import { type Guide, guides } from './leaf.ts';
@@ -62,7 +63,7 @@ function meantPath({ code, path, write }: ConfigProblem): string[] {
 }
 
 /** The guide's sentence: `for example minRows: 10000, the fewest rows …`. */
-export function example(key: PropertyKey | undefined, { what, example: value }: Guide): string {
+function example(key: PropertyKey | undefined, { what, example: value }: Guide): string {
   return `for example ${typeof key === 'string' ? `${key}: ` : ''}${value} (${what})`;
 }
 
@@ -101,7 +102,7 @@ function explain(schema: z.ZodType, raw: unknown, issue: z.core.$ZodIssue): Conf
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     // The option that was meant is the one whose own type fits.
     const meant = issue.errors.find((errors) => errors.every((error) => error.path.length > 0 || error.code !== 'invalid_type'));
-    if (meant !== undefined) return meant.flatMap((inner) => explain(schema, raw, { ...inner, path: [...path, ...inner.path] } as z.core.$ZodIssue));
+    if (meant !== undefined) return meant.flatMap((inner) => explain(schema, raw, { ...inner, path: [...path, ...inner.path] }));
   }
   if (value === undefined) return one('config.missing', 'is missing', valuesOf(issue) ?? write);
   const values = valuesOf(issue);
@@ -133,10 +134,10 @@ function show(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (value === null) return 'null';
   if (typeof value === 'object') return 'an object';
-  return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : String(value as number | boolean | bigint | undefined);
+  return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : inspect(value);
 }
 
-export function valueAt(raw: unknown, path: Path): unknown {
+function valueAt(raw: unknown, path: Path): unknown {
   return path.reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined), raw);
 }
 
@@ -189,7 +190,7 @@ function suggestionElsewhere(schema: z.ZodType, key: string): string | undefined
 }
 
 /** Insertions, deletions and replacements between two words, two swapped neighbours counting as one. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   const rows = Array.from({ length: a.length + 1 }, (_, i) => [i, ...Array<number>(b.length).fill(0)]);
   for (let j = 0; j <= b.length; j++) (rows[0] as number[])[j] = j;
   const at = (i: number, j: number): number => rows[i]?.[j] as number;

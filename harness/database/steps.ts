@@ -16,7 +16,7 @@ import type { ReadableStore } from '../stores/store.ts';
 import { verifyStored } from '../stores/verify.ts';
 import { evidenceOf, inspectEvidence } from './dump/evidence.ts';
 import type { Caps } from './dump/gunzip.ts';
-import { inspectDump } from './dump/inventory.ts';
+import { inspectDump } from './dump/inspect.ts';
 import { readDump } from './dump/read.ts';
 import { type Compared, compareContent, compareDatabase, compareLargeObjects, compareSchema, compareSequences, compareTables, describeManifest, restoredFacts } from './manifest/compare.ts';
 import * as measured from './manifest/evidence.ts';

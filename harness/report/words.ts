@@ -1,4 +1,6 @@
 // How amounts read in every report.
+import type { Scope } from '../run/record.ts';
+import type { Verdict } from '../run/verdict.ts';
 
 /** Milliseconds as seconds, a number with three places. */
 export const seconds = (ms: number): number => Math.round(ms) / 1000;
@@ -28,7 +30,7 @@ export function bytes(count: number): string {
 }
 
 /** `verified: database · not covered: media, audit`. A verdict is never told without its scope. */
-export function verdictWithScope(record: { readonly verdict: string; readonly scope: { readonly covered: readonly string[]; readonly notCovered: readonly string[] } }): string {
+export function verdictWithScope(record: { readonly verdict: Verdict; readonly scope: Scope }): string {
   const left = record.scope.notCovered.length === 0 ? '' : ` · not covered: ${record.scope.notCovered.join(', ')}`;
   return `${record.verdict}: ${record.scope.covered.join(', ')}${left}`;
 }

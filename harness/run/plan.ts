@@ -19,9 +19,9 @@ export interface StepContext {
   /** Aborted by a signal; long stages stop at the next chunk and let it propagate. */
   readonly signal: AbortSignal;
   /** Cheap; call it per chunk, it is throttled. */
-  progress(progress: Progress): void;
+  readonly progress: (progress: Progress) => void;
   /** The run's clock in UTC. A rehearsal's is shifted, openly; never call `new Date()` in a stage for "now". */
-  now(): Date;
+  readonly now: () => Date;
 }
 
 /** What a step leaves. Without `value`, the steps that need it are blocked. */
@@ -63,12 +63,6 @@ export interface Step {
   readonly needs: Readonly<Record<string, string>>;
   readonly evidence: ZodType<object>;
   readonly run: (inputs: Record<string, unknown>, context: StepContext) => Promise<Done<unknown, object>>;
-}
-
-/** What a verdict speaks of, and what it openly does not. */
-export interface Scope {
-  readonly covered: readonly string[];
-  readonly notCovered: readonly string[];
 }
 
 export class Plan {

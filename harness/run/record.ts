@@ -52,6 +52,8 @@ export const recordSchema = z.strictObject({
 });
 
 export type DrillRun = z.infer<typeof recordSchema>;
+/** What a verdict speaks of, and what it openly does not: told with it, always. */
+export type Scope = DrillRun['scope'];
 export type RecordedStep = DrillRun['steps'][number];
 
 /** The JSON Schema (draft 2020-12) of a record, as published in docs/record.schema.json. */

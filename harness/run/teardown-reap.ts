@@ -27,7 +27,7 @@ export async function reapAbandoned(options: { readonly roots: readonly string[]
     const register = readRegister(path);
     if (register === null ? !isOld(path, now) : !isAbandoned(register)) continue;
     const run = register?.owner.run ?? path.slice(path.lastIndexOf(scratchPrefix) + scratchPrefix.length);
-    if (register?.keptAt != null) {
+    if (register !== null && register.keptAt !== null) {
       reaped.push({ run, path, finding: scratchFindings.find('teardown.kept', { run, path, keptAt: register.keptAt }) });
       continue;
     }

@@ -36,7 +36,7 @@ const codes = ({ findings }: { findings: readonly { code: string }[] }): string[
 async function start(command: string, args: readonly string[], options: { cwd?: string; detached?: boolean; says?: string }): Promise<ChildProcess> {
   const child = spawn(command, args, { cwd: options.cwd ?? '/', detached: options.detached ?? false, stdio: ['pipe', 'pipe', 'inherit'] });
   children.push(child);
-  await (options.says === undefined ? once(child, 'spawn') : once(child.stdout!, 'data'));
+  await (options.says === undefined ? once(child, 'spawn') : once(child.stdout, 'data'));
   return child;
 }
 

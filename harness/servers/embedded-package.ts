@@ -30,12 +30,12 @@ const builds: Readonly<Record<number, string>> = {
 };
 
 /** The one command that adds a major; `--no-save`, since it is this machine's matter and no change of the project. */
-export function addMajorCommand(major: number): string {
+function addMajorCommand(major: number): string {
   return `npm install --no-save ${scope}/${platform}-${major}@npm:${scope}/${platform}@${builds[major] ?? major}`;
 }
 
 /** The `node_modules` directories that this module sees, nearest first. */
-export function moduleDirectories(): string[] {
+function moduleDirectories(): string[] {
   return (createRequire(import.meta.url).resolve.paths(scope) ?? []).filter((path) => path.endsWith('node_modules'));
 }
 

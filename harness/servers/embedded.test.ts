@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -23,6 +23,8 @@ const top = mkdtempSync(join(tmpdir(), 'embedded-'));
 chmodSync(top, 0o755);
 afterAll(() => rmSync(top, { recursive: true, force: true }));
 const signal = new AbortController().signal;
+/** Postgres refuses root. */
+const serverUid = process.getuid?.() === 0 ? Number(execFileSync('id', ['-u', 'nobody'], { encoding: 'utf8' })) : process.getuid?.();
 const major = Math.max(...embeddedMajors());
 let root = '';
 let count = 0;
@@ -89,7 +91,7 @@ describe('an embedded server', () => {
 
       const postmaster = runningProcess(one.pid)!;
       expect(postmaster.session).toBe(one.pid); // Ctrl-C in the terminal does not reach it.
-      if (process.getuid?.() === 0) expect(postmaster.user).not.toBe(0);
+      expect(postmaster.user).toBe(serverUid);
       const told = runningProcesses().filter((each) => {
         const environment = ((): string => { try { return readFileSync(`/proc/${each.pid}/environ`, 'utf8'); } catch { return ''; } })();
         return each.command.includes(one.admin.password) || environment.includes(one.admin.password);
@@ -155,8 +157,8 @@ describe('an embedded server', () => {
         console.log('up'); setInterval(() => {}, 1000);`;
       const owner = spawn(process.execPath, ['--input-type=module', '-e', script, root], { stdio: ['ignore', 'pipe', 'inherit'] });
       const server = join(root, 'backup-drills-dead', 'server');
-      if (stage === 'postgres') await once(owner.stdout, 'data');
-      else await expect.poll(() => existsSync(server) && readdirSync(server).some((home) => existsSync(join(server, home, 'data', 'global'))), { timeout: 10_000 }).toBe(true);
+      const reached = { initdb: () => existsSync(server) && readdirSync(server).some((home) => existsSync(join(server, home, 'data', 'global'))), postgres: () => owner.stdout.readableLength > 0 };
+      await expect.poll(reached[stage], { timeout: 10_000 }).toBe(true);
       owner.kill('SIGKILL');
       await once(owner, 'exit');
       const reaped = await reapAbandoned({ roots: [root] });

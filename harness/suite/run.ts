@@ -136,7 +136,7 @@ async function finish<Settings>(options: RunOptions<Settings>, files: RunFiles, 
       appendToLog(files.log, final, sha256);
       return final;
     } catch (error) {
-      const failure = runFindings.find('run.report-unwritten', { path: String((error as NodeJS.ErrnoException).path ?? files.directory), error: (error as NodeJS.ErrnoException).code ?? 'unknown' });
+      const failure = runFindings.find('run.report-unwritten', { path: (error as NodeJS.ErrnoException).path ?? files.directory, error: (error as NodeJS.ErrnoException).code ?? 'unknown' });
       steps.push({ id: 'run.report', part: 'run', title: 'write the reports', compares: false, ...notRun, ...judge([failure]), findings: [failure as RecordedStep['findings'][number]], evidence: null });
       const worse = record(ended);
       writeRecord(files.record, worse);

@@ -22,13 +22,10 @@ declare module 'vitest' {
   }
 }
 
-export function workerOrder<Settings>(): WorkerOrder<Settings> {
-  return JSON.parse(inject('order')) as WorkerOrder<Settings>;
-}
-
 /** Declares one vitest test per step of the plan. Outcomes travel by the journal; vitest's own word must agree with it. */
-export function suite<Settings>(title: string, makePlan: (settings: Settings) => Plan): void {
-  const order = workerOrder<Settings>();
+export function suite(title: string, makePlan: (settings: never) => Plan): void {
+  // The command planned from the same settings, so they are what the plan takes.
+  const order = JSON.parse(inject('order')) as WorkerOrder<never>;
   const journal = new JournalWriter(order.journal);
   const abort = new AbortController();
   const stop = (): void => abort.abort();

@@ -6,7 +6,7 @@ import { resolveSecrets } from '../config/secrets.ts';
 import type { How } from '../database/select/select.ts';
 import { type RestoredAt, type Source, planDatabase } from '../database/steps.ts';
 import { Plan, type StepRef } from '../run/plan.ts';
-import type { DrillRun } from '../run/record.ts';
+import type { Scope } from '../run/record.ts';
 import { attachScratch } from '../run/scratch.ts';
 import { directoryStore } from '../stores/directory.ts';
 import { leaveRestored } from '../suite/restored.ts';
@@ -25,7 +25,7 @@ export interface DrillSettings {
   readonly keep: boolean;
 }
 
-export const drillScope: DrillRun['scope'] = { covered: ['database'], notCovered: ['media', 'audit', 'ledger', 'recovery key'] };
+export const drillScope: Scope = { covered: ['database'], notCovered: ['media', 'audit', 'ledger', 'recovery key'] };
 
 export function drillPlan(settings: DrillSettings): Plan {
   const plan = new Plan();

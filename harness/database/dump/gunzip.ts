@@ -53,8 +53,8 @@ export async function* gunzip(path: string, options: GunzipOptions): AsyncGenera
   // zlib hands stream options on, though its types do not say so: some chunks of head start for the other thread.
   const streaming = { chunkSize: chunkBytes, highWaterMark: 4 * chunkBytes };
   const inflate = createInflateRaw(streaming);
-  let failure: unknown = null;
-  const feeding = feed(file, size, start, hash, inflate, options).catch((error: unknown) => {
+  let failure = null as Error | null;
+  const feeding = feed(file, size, start, hash, inflate, options).catch((error: Error) => {
     failure = error;
     inflate.destroy();
   });

@@ -53,7 +53,7 @@ export class MetaCommands {
 }
 
 /** The database that a `\connect` names; null when the line is none of pg_dump's. */
-export function connectsTo(line: string): string | null {
+function connectsTo(line: string): string | null {
   const groups = connect.exec(line)?.groups;
   if (groups === undefined) return null;
   if (groups['bare'] !== undefined) return groups['bare'];

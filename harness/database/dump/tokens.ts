@@ -59,7 +59,7 @@ export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, 
 }
 
 /** Postgres' name of an encoding → how its bytes become text. What is no text in it reads as LATIN1, so that no name is lost. */
-export function decoder(encoding: string): (bytes: Buffer) => string {
+function decoder(encoding: string): (bytes: Buffer) => string {
   const name = encoding.toUpperCase().replaceAll(/[^A-Z0-9]/g, '');
   if (name === 'LATIN1' || name === 'ISO88591') return (bytes) => bytes.toString('latin1');
   const single = /^(?:LATIN(\d+)|ISO8859(\d+)|WIN(\d{3,4}))$/.exec(name);

@@ -304,7 +304,7 @@ function changedKeys(was: SchemaObject, is: SchemaObject, expected: Facts, actua
 function privileges(object: SchemaObject, expected: Facts, actual: Facts): unknown {
   const list = object.definition['privileges'];
   const crossing = Math.min(major(expected), major(actual)) < 17 && Math.max(major(expected), major(actual)) >= 17;
-  return crossing && Array.isArray(list) ? list.filter((entry) => !String(entry).includes(' MAINTAIN')) : list;
+  return crossing && Array.isArray(list) ? list.filter((entry) => !(typeof entry === 'string' && entry.includes(' MAINTAIN'))) : list;
 }
 
 function fingerprint(objects: readonly SchemaObject[]): string {

@@ -194,7 +194,7 @@ export function factsOf(rows: readonly Row[]): { readonly ok: true; readonly val
 }
 
 /** What must not be said of a value: zod's own words repeat none, and its paths hold names and places only. */
-export const problemOf = (issue: z.core.$ZodIssue): string => `${issue.path.join('.') || 'the file'}: ${issue.message}`;
+const problemOf = (issue: z.core.$ZodIssue): string => `${issue.path.join('.') || 'the file'}: ${issue.message}`;
 
 function unparseable(name: string, problems: readonly string[]): StepEnded {
   const shown = problems.slice(0, 5).map((problem) => problem.slice(0, 200));

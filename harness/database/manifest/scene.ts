@@ -86,7 +86,7 @@ export function sceneOn(admin: Login, dispose: () => Promise<void>): Scene {
   };
 }
 
-export const envelope = {
+const envelope = {
   id: '2026-11-23',
   dump: { name: 'db-2026-11-23.sql.gz', sha256: 'a'.repeat(64), bytes: 1234 },
   tools: { pgDump: '18.6', psql: '18.6' },

@@ -248,7 +248,7 @@ class Run {
     try {
       await this.#named(operation, at, () => runSimple(owner, sql), (error) => this.#dropOfNothing(sql, error));
     } catch (error) {
-      if (error !== nothingToDrop) throw error;
+      if (!(error instanceof NothingToDrop)) throw error;
       this.#count.absentDrops++;
       return;
     }
@@ -399,7 +399,7 @@ class Run {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof DatabaseError && forgive?.(error) === true) throw nothingToDrop;
+      if (error instanceof DatabaseError && forgive?.(error) === true) throw new NothingToDrop();
       if (error instanceof StepEnded || this.#context.signal.aborted) throw error;
       const finding = statementFinding(error, operation, at);
       throw finding === null ? error : new StepEnded(finding);
@@ -407,7 +407,7 @@ class Run {
   }
 }
 
-const nothingToDrop = Symbol('nothing to drop');
+class NothingToDrop extends Error {}
 const ownedHere = "deptype = 'o' AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
 // `SET name = …`, or pg_dump's `SELECT pg_catalog.set_config('search_path', '', false)`.

@@ -11,15 +11,13 @@
 export type Phase = 'main' | 'owners' | 'grants' | 'views' | 'late' | 'triggers';
 export const phases: readonly Phase[] = ['main', 'owners', 'grants', 'views', 'late', 'triggers'];
 
-/** `none`: mapped to the throw-away database, not run. */
-export type Lane = 'restorer' | 'admin' | 'viewOwner' | 'none';
-
 export interface AdminRow {
   /** Fits `Classified.kind`. */
   readonly kind: RegExp;
   /** Fits the statement's bytes read as Latin-1. Group `name` where the executor needs the object. */
   readonly text: RegExp;
   readonly phase: Phase;
+  /** `none`: mapped to the throw-away database, not run. */
   readonly lane: 'admin' | 'viewOwner' | 'none';
   /** Which rule of Postgres keeps an ordinary role from it. */
   readonly why: string;
@@ -46,7 +44,7 @@ const text = (pattern: string) => new RegExp(`^${pattern}`, 'is');
 
 const catalogOnly = 'writes catalog rows only';
 
-export const adminRows: readonly AdminRow[] = [
+const adminRows: readonly AdminRow[] = [
   // The database itself.
   { kind: /^(?:CREATE|DROP) DATABASE/, text: text('(?:CREATE|DROP) DATABASE '), phase: 'main', lane: 'none', why: 'the throw-away database stands in for it', harmless: 'not run' },
   { kind: /^ALTER DATABASE/, text: text(`ALTER DATABASE ${id} (?:WITH )?(?:IS_TEMPLATE|ALLOW_CONNECTIONS|CONNECTION LIMIT)\\b`), phase: 'main', lane: 'none', why: 'would lock the drill out', harmless: 'not run' },

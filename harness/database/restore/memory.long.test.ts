@@ -28,7 +28,6 @@ test('a restore of 350 MB stays flat in memory', async () => {
     });
     expect(evidence.rowsCopied).toBe(String(rows + 1));
     expect(await query(checker, 'SELECT count(*)::int AS n, max(length(body)) AS longest FROM public.large')).toEqual([{ n: rows + 1, longest: 20_000_000 }]);
-    console.log(`resident memory grew by ${Math.round((most - before) / 2 ** 20)} MiB`);
     expect(most - before).toBeLessThan(200 * 2 ** 20);
   } finally {
     await rig.close();

@@ -41,7 +41,7 @@ describe('a healthy dump', () => {
   test('comes back whole, for a checker that reads past policies and writes nothing', async () => {
     const { checker, admin, evidence } = await restored(healthy);
     expect(await query(checker, 'SELECT id, body FROM public.t ORDER BY 1')).toEqual([{ id: 1, body: 'one' }, { id: 2, body: 'two' }]);
-    await expect(query(checker, 'CREATE TABLE public.mine ()')).rejects.toThrow();
+    await expect(query(checker, 'CREATE TABLE public.mine ()')).rejects.toThrow(/read-only/);
     await expect(query(checker, 'SET default_transaction_read_only = off; INSERT INTO public.t VALUES (3)')).rejects.toThrow(/read-only/);
     await expect(query(checker, 'BEGIN READ WRITE; INSERT INTO public.t VALUES (3)')).rejects.toThrow(/permission denied/);
     expect(await query(checker, 'SELECT rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user')).toEqual([{ rolsuper: false, rolcreaterole: false }]);
@@ -182,8 +182,9 @@ describe('a hostile dump gets no rights', () => {
     test(sql, async () => {
       const evil = 'CREATE FUNCTION public.evil() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE wa SUPERUSER; RETURN 1; END $$;\n';
       const findings = await rig.findings(rig.dump(`h${made++}`, `${head}${healthy}${evil}${sql}\n`));
-      expect(findings.map((finding) => finding.code)).toEqual([expect.stringMatching(/^restore\.(?:permission-denied|statement-failed|statement-refused)$/)]);
-      if (findings[0]?.code === 'restore.statement-failed') expect(sql).toMatch(/; ALTER|SUBSCRIPTION|TO PUBLIC/);
+      // Two statements in one message, and what no ordinary role may even word, fail by other SQLSTATEs.
+      const codes = /; ALTER|SUBSCRIPTION|TO PUBLIC/.test(sql) ? /^restore\.(?:permission-denied|statement-failed|statement-refused)$/ : /^restore\.(?:permission-denied|statement-refused)$/;
+      expect(findings.map((finding) => finding.code)).toEqual([expect.stringMatching(codes)]);
       expect(await query(rig.target.admin, "SELECT rolname FROM pg_roles WHERE rolname = 'evil' OR rolname = 'wa' AND rolsuper")).toEqual([]);
     });
   }

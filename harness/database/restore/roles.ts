@@ -10,7 +10,7 @@ export interface Actor {
   readonly password: string;
 }
 
-export const randomName = (prefix: string): string => `${prefix}_${randomBytes(8).toString('hex')}`;
+const randomName = (prefix: string): string => `${prefix}_${randomBytes(8).toString('hex')}`;
 export const login = (server: PostgresServer, actor: Actor, database: string): Login => ({ ...server.admin, user: actor.user, password: actor.password, database });
 
 /** A role that can log in and do nothing else: no superuser, no BYPASSRLS, member of no role. */
