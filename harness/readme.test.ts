@@ -22,7 +22,7 @@ test('a first run ends as the README shows', async () => {
   writeFileSync(config, `import shipped from ${JSON.stringify(join(root, 'drill.config.ts'))};\nexport default { ...shipped, checks: [${JSON.stringify(join(root, 'checks/*.check.ts'))}], reports: ${JSON.stringify(join(directory, 'reports'))} };\n`);
   const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'harness/enter.mjs'), 'drill', '--config', config], { cwd: root, env: { ...process.env, INIT_CWD: root } });
   expect(lasting(stdout).endsWith(lasting(shown)), stdout).toBe(true);
-});
+}, 90_000);
 
 test('each command that the README names is one, and each has its help', async () => {
   const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> }).scripts;
@@ -33,4 +33,4 @@ test('each command that the README names is one, and each has its help', async (
     const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'harness/enter.mjs'), command, '--help']);
     expect(stdout).toContain(`Usage: npm run ${command} --`);
   }
-});
+}, 60_000);
