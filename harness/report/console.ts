@@ -58,7 +58,7 @@ export class ConsoleReport {
     const age = figures.rpoMs === null ? 'age not measured' : `snapshot ${duration(figures.rpoMs)} old (RPO)`;
     const took = figures.restoreMs === null ? 'not restored' : `restored in ${duration(figures.restoreMs)} (a lower bound on the RTO)`;
     this.#line(`${record.kind} · ${set} · ${age} · ${took}`);
-    this.#line(`${record.steps.length} steps: ${counts.join(', ')}${record.endedAt === null ? '' : ` · ${duration(Date.parse(record.endedAt) - Date.parse(record.startedAt))} in all`}`);
+    this.#line(`${record.steps.length} step${record.steps.length === 1 ? '' : 's'}: ${counts.join(', ')}${record.endedAt === null ? '' : ` · ${duration(Date.parse(record.endedAt) - Date.parse(record.startedAt))} in all`}`);
     const todo = record.steps.flatMap((step) => step.findings.filter((finding) => finding.severity === 'error').map((finding) => ({ step, finding })));
     const silent = record.steps.filter((step) => step.outcome !== 'passed' && !step.findings.some((finding) => finding.severity === 'error'));
     if (todo.length > 0) this.#line('\nWhat to do:');

@@ -5,7 +5,7 @@ import type { DrillRun } from '../run/record.ts';
 import { figuresOf } from './figures.ts';
 import { duration, printable, verdictWithScope } from './words.ts';
 
-const drillLogHead = [
+export const drillLogHead = [
   '# Drill log',
   '',
   'One line per drill, appended by the drill itself and never rewritten. Times are UTC. The RPO is measured: the time of the drill less the snapshot of the set it restored.',
