@@ -112,6 +112,8 @@ describe('of another time, place or version', () => {
     ['no table', healthy.replace(`${lines[6]},\n`, ''), expected, ['manifest.no-tables']],
     ['another database', withRow(0, { name: 'postgres' }), expected, ['manifest.wrong-database']],
     ['another set', healthy, { ...expected, id: '2026-11-23T141530Z' }, ['manifest.other-set']],
+    ["another set, whose day it does not fit either", healthy.replace('"id": "2026-11-23"', '"id": "2026-01-01"'), expected, ['manifest.other-set']],
+    ['another set, and a snapshot that has not come', withRow(1, { time: '2026-11-23T08:06:00.000000Z' }), { ...expected, id: '2026-11-22' }, ['manifest.other-set', 'manifest.future']],
     ['a snapshot six minutes ahead', withRow(1, { time: '2026-11-23T08:06:00.000000Z' }), expected, ['manifest.future']],
     ['a snapshot four minutes ahead: clocks differ', withRow(1, { time: '2026-11-23T08:04:00.000000Z' }), expected, []],
     ['the snapshot of the day before', withRow(1, { time: '2026-11-22T02:00:05.000000Z' }), expected, ['manifest.stale-copy']],
