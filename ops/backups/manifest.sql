@@ -121,7 +121,8 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
       'storage', CASE WHEN a.attstorage <> ty.typstorage THEN a.attstorage END,
       'compression', nullif(to_jsonb(a) ->> 'attcompression', ''),
       'statistics', nullif(to_jsonb(a) ->> 'attstattarget', '-1'),
-      'options', to_jsonb(a.attoptions),
+      -- Later minor versions keep a mark of their own among them, another in each cluster, which pg_dump leaves out.
+      'options', (SELECT jsonb_agg(o ORDER BY o COLLATE "C") FROM unnest(a.attoptions) AS o WHERE split_part(o, '=', 1) <> 'pg_attver'),
       'foreignOptions', to_jsonb(a.attfdwoptions),
       -- Inherited columns may legitimately come back in another order.
       'position', CASE WHEN NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) THEN
