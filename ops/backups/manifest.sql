@@ -94,6 +94,14 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
         SELECT jsonb_agg(jsonb_build_array(a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(ad.adbin, ad.adrelid)) ORDER BY a.attnum)
         FROM pg_attribute AS a LEFT JOIN pg_attrdef AS ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) END,
+      -- What a table's columns say for themselves.
+      'columnPrivileges', CASE WHEN c.relkind IN ('v', 'm') THEN (
+        SELECT jsonb_agg(x.entry ORDER BY x.entry COLLATE "C") FROM (
+          SELECT concat(quote_ident(a.attname), ' ', CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p.grantee)) END, ' ', p.privilege_type, CASE WHEN p.is_grantable THEN ' WITH GRANT OPTION' END) AS entry
+          FROM pg_attribute AS a, aclexplode(a.attacl) AS p WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS x) END,
+      'columnComments', CASE WHEN c.relkind IN ('v', 'm') THEN (
+        SELECT jsonb_object_agg(a.attname, d.description) FROM pg_attribute AS a
+        JOIN pg_description AS d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid AND d.objsubid = a.attnum WHERE a.attrelid = c.oid AND a.attnum > 0) END,
       'populated', CASE WHEN c.relkind = 'm' THEN c.relispopulated END,
       'accessMethod', (SELECT am.amname FROM pg_am AS am WHERE am.oid = c.relam),
       'partitionBy', CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
@@ -177,7 +185,8 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
   FROM pg_trigger AS g
   JOIN pg_class AS c ON c.oid = g.tgrelid
   JOIN space AS n ON n.oid = c.relnamespace
-  WHERE NOT g.tgisinternal
+  -- Before 15 what a partition has of its parent counts as internal; one that was disabled there alone is dumped so.
+  WHERE NOT g.tgisinternal OR (g.tgparentid <> 0 AND g.tgconstraint = 0)
   UNION ALL
   SELECT 'policy', 'pg_policy'::regclass, p.oid, 0, n.nspname, c.relname, p.polname, NULL, NULL, NULL,
     jsonb_build_object(
@@ -218,7 +227,9 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
         'transition', g.aggtransfn::text, 'final', g.aggfinalfn::text, 'combine', g.aggcombinefn::text, 'serial', g.aggserialfn::text, 'deserial', g.aggdeserialfn::text,
         'movingTransition', g.aggmtransfn::text, 'movingInverse', g.aggminvtransfn::text, 'movingFinal', g.aggmfinalfn::text,
         'finalModify', g.aggfinalmodify, 'finalExtra', g.aggfinalextra, 'sortOperator', g.aggsortop::regoperator::text,
-        'stateType', format_type(g.aggtranstype, NULL), 'stateSpace', g.aggtransspace, 'initial', g.agginitval)
+        'stateType', format_type(g.aggtranstype, NULL), 'stateSpace', g.aggtransspace, 'initial', g.agginitval,
+        'movingStateType', CASE WHEN g.aggmtranstype <> 0 THEN format_type(g.aggmtranstype, NULL) END, 'movingStateSpace', nullif(g.aggmtransspace, 0), 'movingInitial', g.aggminitval,
+        'movingFinalModify', CASE WHEN g.aggmtranstype <> 0 THEN g.aggmfinalmodify END, 'movingFinalExtra', nullif(g.aggmfinalextra, false))
       FROM pg_aggregate AS g WHERE g.aggfnoid = f.oid) END
   FROM pg_proc AS f JOIN space AS n ON n.oid = f.pronamespace
   -- The functions that make a range type are made with it.
@@ -233,9 +244,12 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
         'constraints', (SELECT jsonb_agg(jsonb_build_array(k.conname, pg_get_constraintdef(k.oid), k.convalidated) ORDER BY k.conname COLLATE "C") FROM pg_constraint AS k WHERE k.contypid = t.oid AND k.contype <> 'n'))
       WHEN 'c' THEN jsonb_build_object('attributes', (
         SELECT jsonb_agg(jsonb_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::regcollation::text) ORDER BY a.attnum)
-        FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
+        FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
+        'attributeComments', (SELECT jsonb_object_agg(a.attname, d.description) FROM pg_attribute AS a
+          JOIN pg_description AS d ON d.classoid = 'pg_class'::regclass AND d.objoid = a.attrelid AND d.objsubid = a.attnum WHERE a.attrelid = t.typrelid AND a.attnum > 0))
       WHEN 'r' THEN (SELECT jsonb_build_object('subtype', format_type(r.rngsubtype, NULL), 'collation', r.rngcollation::regcollation::text,
-        'canonical', r.rngcanonical::text, 'difference', r.rngsubdiff::text) FROM pg_range AS r WHERE r.rngtypid = t.oid)
+        'canonical', r.rngcanonical::text, 'difference', r.rngsubdiff::text,
+        'operatorClass', (SELECT format('%I.%I', cn.nspname, oc.opcname) FROM pg_opclass AS oc JOIN pg_namespace AS cn ON cn.oid = oc.opcnamespace WHERE oc.oid = r.rngsubopc AND NOT oc.opcdefault)) FROM pg_range AS r WHERE r.rngtypid = t.oid)
       ELSE jsonb_build_object(
         'defined', t.typisdefined, 'length', t.typlen, 'byValue', t.typbyval, 'alignment', t.typalign, 'storage', t.typstorage, 'category', t.typcategory, 'preferred', t.typispreferred,
         'delimiter', t.typdelim, 'input', t.typinput::text, 'output', t.typoutput::text, 'receive', t.typreceive::text, 'send', t.typsend::text,
@@ -254,6 +268,10 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
     jsonb_build_object('provider', o.collprovider, 'deterministic', o.collisdeterministic, 'collate', to_jsonb(o) ->> 'collcollate', 'ctype', to_jsonb(o) ->> 'collctype',
       'locale', coalesce(to_jsonb(o) ->> 'colllocale', to_jsonb(o) ->> 'colliculocale'), 'rules', to_jsonb(o) ->> 'collicurules')
   FROM pg_collation AS o JOIN space AS n ON n.oid = o.collnamespace
+  UNION ALL
+  SELECT 'conversion', 'pg_conversion'::regclass, o.oid, 0, n.nspname, NULL, o.conname, o.conowner, NULL, NULL,
+    jsonb_build_object('from', pg_encoding_to_char(o.conforencoding), 'to', pg_encoding_to_char(o.contoencoding), 'function', o.conproc::text, 'default', o.condefault)
+  FROM pg_conversion AS o JOIN space AS n ON n.oid = o.connamespace
   UNION ALL
   SELECT 'operator', 'pg_operator'::regclass, o.oid, 0, n.nspname, NULL,
     format('%s(%s,%s)', o.oprname, CASE WHEN o.oprleft = 0 THEN 'NONE' ELSE format_type(o.oprleft, NULL) END, CASE WHEN o.oprright = 0 THEN 'NONE' ELSE format_type(o.oprright, NULL) END), o.oprowner, NULL, NULL,
@@ -285,7 +303,8 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
   UNION ALL
   SELECT 'cast', 'pg_cast'::regclass, k.oid, 0, NULL, NULL, format('%s AS %s', format_type(k.castsource, NULL), format_type(k.casttarget, NULL)), NULL, NULL, NULL,
     jsonb_build_object('context', k.castcontext, 'method', k.castmethod, 'function', k.castfunc::regprocedure::text)
-  FROM pg_cast AS k WHERE k.oid >= 16384
+  -- The cast of a range type is made with it.
+  FROM pg_cast AS k WHERE k.oid >= 16384 AND NOT EXISTS (SELECT FROM pg_depend AS e WHERE e.classid = 'pg_cast'::regclass AND e.objid = k.oid AND e.deptype = 'i')
   UNION ALL
   SELECT 'transform', 'pg_transform'::regclass, f.oid, 0, NULL, NULL, format('%s for %s', format_type(f.trftype, NULL), l.lanname), NULL, NULL, NULL,
     jsonb_build_object('from', f.trffromsql::regprocedure::text, 'to', f.trftosql::regprocedure::text)
@@ -311,11 +330,41 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
   UNION ALL
   SELECT 'publication', 'pg_publication'::regclass, p.oid, 0, NULL, NULL, p.pubname, p.pubowner, NULL, NULL,
     jsonb_build_object('allTables', p.puballtables, 'insert', p.pubinsert, 'update', p.pubupdate, 'delete', p.pubdelete, 'truncate', p.pubtruncate, 'viaRoot', p.pubviaroot,
-      'tables', (SELECT jsonb_agg(jsonb_build_array(r.prrelid::regclass::text, (to_jsonb(r) ->> 'prqual') IS NOT NULL, jsonb_array_length(to_jsonb(string_to_array(to_jsonb(r) ->> 'prattrs', ' ')))) ORDER BY r.prrelid::regclass::text COLLATE "C") FROM pg_publication_rel AS r WHERE r.prpubid = p.oid))
+      'tables', (SELECT jsonb_agg(jsonb_build_array(r.prrelid::regclass::text, (to_jsonb(r) ->> 'prqual') IS NOT NULL, jsonb_array_length(to_jsonb(string_to_array(to_jsonb(r) ->> 'prattrs', ' ')))) ORDER BY r.prrelid::regclass::text COLLATE "C") FROM pg_publication_rel AS r WHERE r.prpubid = p.oid),
+      -- Columns and conditions since 15, and the tables of whole schemas.
+      'published', CASE WHEN NOT p.puballtables THEN (SELECT jsonb_agg(jsonb_build_array(v.schemaname, v.tablename, to_jsonb(v) -> 'attnames', to_jsonb(v) -> 'rowfilter') ORDER BY v.schemaname COLLATE "C", v.tablename COLLATE "C") FROM pg_publication_tables AS v WHERE v.pubname = p.pubname) END)
   FROM pg_publication AS p
   UNION ALL
   SELECT 'default privileges', 'pg_default_acl'::regclass, a.oid, 0, NULL, NULL, format('%s for %s%s', pg_get_userbyid(a.defaclrole), a.defaclobjtype, ' in ' || n.nspname), a.defaclrole, a.defaclacl, NULL, '{}'
   FROM pg_default_acl AS a LEFT JOIN pg_namespace AS n ON n.oid = a.defaclnamespace
+  UNION ALL
+  -- What an extension made is its own affair, but for rights that were granted or revoked since, which pg_dump carries.
+  -- An owner's are left out, since whoever runs CREATE EXTENSION owns it all.
+  SELECT 'extension member', NULL, m.oid, -1, NULL, NULL, (SELECT format('%s %s', i.type, i.identity) FROM pg_identify_object(m.class, m.oid, 0) AS i), NULL, NULL, NULL,
+    jsonb_build_object('rights', coalesce(m.rights, '[]'))
+  FROM (
+    SELECT a.class, a.oid, now.rights, was.rights AS initially
+    FROM (
+      SELECT 'pg_proc'::regclass AS class, f.oid, f.proowner AS owner, f.proacl AS acl, 'f'::"char" AS kind FROM pg_proc AS f
+      UNION ALL SELECT 'pg_class'::regclass, c.oid, c.relowner, c.relacl, CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END FROM pg_class AS c
+      UNION ALL SELECT 'pg_type'::regclass, t.oid, t.typowner, t.typacl, 'T' FROM pg_type AS t
+      UNION ALL SELECT 'pg_namespace'::regclass, n.oid, n.nspowner, n.nspacl, 'n' FROM pg_namespace AS n
+      UNION ALL SELECT 'pg_language'::regclass, l.oid, l.lanowner, l.lanacl, 'l' FROM pg_language AS l
+      UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, f.oid, f.fdwowner, f.fdwacl, 'F' FROM pg_foreign_data_wrapper AS f
+    ) AS a
+    JOIN pg_depend AS e ON e.classid = a.class AND e.objid = a.oid AND e.objsubid = 0 AND e.deptype = 'e'
+    LEFT JOIN pg_init_privs AS i ON i.classoid = a.class AND i.objoid = a.oid AND i.objsubid = 0
+    CROSS JOIN LATERAL (
+      SELECT jsonb_agg(x.entry ORDER BY x.entry COLLATE "C") AS rights FROM (
+        SELECT concat(CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p.grantee)) END, ' ', p.privilege_type, CASE WHEN p.is_grantable THEN ' WITH GRANT OPTION' END) AS entry
+        FROM aclexplode(coalesce(a.acl, acldefault(a.kind, a.owner))) AS p WHERE p.grantee <> a.owner) AS x) AS now
+    CROSS JOIN LATERAL (
+      SELECT jsonb_agg(x.entry ORDER BY x.entry COLLATE "C") AS rights FROM (
+        SELECT concat(CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p.grantee)) END, ' ', p.privilege_type, CASE WHEN p.is_grantable THEN ' WITH GRANT OPTION' END) AS entry
+        FROM aclexplode(coalesce(i.initprivs, acldefault(a.kind, a.owner))) AS p WHERE p.grantee <> a.owner) AS x) AS was
+    WHERE a.acl IS DISTINCT FROM i.initprivs
+  ) AS m
+  WHERE m.rights IS DISTINCT FROM m.initially
 ),
 described AS (
   SELECT o.type, o.schema, o.tbl, o.name,
@@ -366,7 +415,8 @@ SELECT (
       'grants', (SELECT coalesce(sum(hashtextextended(concat(
         pg_get_userbyid(m.lomowner), ' ', (
           SELECT string_agg(concat(CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, ' ', a.privilege_type, a.is_grantable), ',' ORDER BY pg_get_userbyid(a.grantee) COLLATE "C", a.privilege_type COLLATE "C")
-          FROM aclexplode(coalesce(m.lomacl, acldefault('L', m.lomowner))) AS a)) COLLATE "C", hashint8extended(m.oid::bigint, 4))), 0) FROM pg_largeobject_metadata AS m)::text
+          FROM aclexplode(coalesce(m.lomacl, acldefault('L', m.lomowner))) AS a),
+        ' ' || (SELECT d.description FROM pg_description AS d WHERE d.classoid = 'pg_largeobject'::regclass AND d.objoid = m.oid)) COLLATE "C", hashint8extended(m.oid::bigint, 4))), 0) FROM pg_largeobject_metadata AS m)::text
     ) AS j
     $query$, true, true, '')::text from '[{].*[}]')::jsonb END
 )::text;

@@ -9,7 +9,7 @@ import { openScene, type Scene } from './scene.ts';
 
 const source = `
   CREATE ROLE app NOLOGIN; CREATE ROLE reader NOLOGIN;
-  CREATE EXTENSION citext;
+  CREATE EXTENSION citext; CREATE EXTENSION fuzzystrmatch;
   CREATE TYPE mood AS ENUM ('sad', 'ok');
   CREATE DOMAIN positive AS int CHECK (VALUE > 0);
   CREATE TYPE pair AS (a int, b text);
@@ -37,6 +37,12 @@ const source = `
   CREATE SEQUENCE down INCREMENT -1; SELECT nextval('down');
   CREATE SEQUENCE wheel MAXVALUE 3 CYCLE; SELECT nextval('wheel');
   CREATE TABLE empty (a int);
+  CREATE TABLE twin (a int); CREATE TABLE twin_1 () INHERITS (twin); CREATE TABLE twin_2 () INHERITS (twin); INSERT INTO twin_1 VALUES (1); INSERT INTO twin_2 VALUES (2);
+  CREATE AGGREGATE running (int) (sfunc = int4pl, stype = int, msfunc = int4pl, minvfunc = int4mi, mstype = int, minitcond = '0');
+  REVOKE EXECUTE ON FUNCTION soundex(text) FROM PUBLIC;
+  CREATE PUBLICATION feed FOR TABLE messages (id, body) WHERE (id > 0);
+  CREATE TYPE span AS RANGE (subtype = text, subtype_opclass = text_pattern_ops);
+  CREATE CONVERSION own_latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
   CREATE EVENT TRIGGER watch ON ddl_command_start EXECUTE FUNCTION event_noop();
   CREATE STATISTICS related ON client, amount FROM messages;
   GRANT SELECT ON messages TO reader; GRANT USAGE ON SCHEMA public TO reader; ALTER TABLE clients OWNER TO app;
@@ -71,19 +77,19 @@ test('a copy agrees in everything, and each step has evidence of it', async () =
   const rows = await broken('SELECT 1');
   const { findings, pieces } = compareManifests(manifest, rows);
   expect(findings).toEqual([]);
-  expect(tablesEvidence.parse(pieces.tables.evidence)).toEqual({ tablesExpected: 4, tablesFound: 4, rowsExpected: '106', rowsFound: '106' });
-  expect(contentEvidence.parse(pieces.content.evidence)).toEqual({ algorithm: 'row-chain-1', tablesCompared: 4, rowsCompared: '106', tablesNotComparable: 0 });
+  expect(tablesEvidence.parse(pieces.tables.evidence)).toEqual({ tablesExpected: 7, tablesFound: 7, rowsExpected: '108', rowsFound: '108' });
+  expect(contentEvidence.parse(pieces.content.evidence)).toEqual({ algorithm: 'row-chain-1', tablesCompared: 7, rowsCompared: '108', tablesNotComparable: 0 });
   const schema = schemaEvidence.parse(pieces.schema.evidence);
   expect(schema.objectsCompared).toBe(schema.objectsExpected);
   expect(schema.fingerprintFound).toBe(schema.fingerprintExpected);
   expect(Object.keys(schema.byType).sort()).toEqual([
-    'aggregate', 'column', 'composite type', 'constraint', 'default privileges', 'domain', 'enum', 'event trigger', 'function', 'index', 'materialised view',
-    'policy', 'rule', 'schema', 'sequence', 'statistics', 'table', 'trigger', 'view',
+    'aggregate', 'column', 'composite type', 'constraint', 'conversion', 'default privileges', 'domain', 'enum', 'event trigger', 'extension member', 'function', 'index', 'materialised view',
+    'policy', 'publication', 'range type', 'rule', 'schema', 'sequence', 'statistics', 'table', 'trigger', 'view',
   ]);
   expect(sequencesEvidence.parse(pieces.sequences.evidence)).toEqual({ mode: 'at-least', sequencesExpected: 5, sequencesCompared: 4, sequencesCycling: 1 });
   expect(largeObjectsEvidence.parse(pieces.largeObjects.evidence).countExpected).toBe('2');
   expect(databaseEvidence.parse(pieces.database.evidence).encodingFound).toBe('UTF8');
-  expect(manifestEvidence.parse(describeManifest(manifest))).toMatchObject({ tables: 4, rows: '106', algorithm: 'row-chain-1' });
+  expect(manifestEvidence.parse(describeManifest(manifest))).toMatchObject({ tables: 7, rows: '108', algorithm: 'row-chain-1' });
   expect(codes(rows, { sequences: 'exact' })).toEqual([]);
 });
 
@@ -107,6 +113,9 @@ describe('one fault, one code', () => {
     ['a foreign key is NOT VALID', 'ALTER TABLE messages DROP CONSTRAINT messages_client_fkey; ALTER TABLE messages ADD CONSTRAINT messages_client_fkey FOREIGN KEY (client) REFERENCES clients (id) NOT VALID', 'compare.object-differs', /messages_client_fkey on public\.messages \[definition, validated\]$/],
     ['a check is not enforced', 'ALTER TABLE messages DROP CONSTRAINT messages_amount_check; ALTER TABLE messages ADD CONSTRAINT messages_amount_check CHECK (amount >= 0) NOT ENFORCED', 'compare.object-differs', /messages_amount_check/],
     ['a check checks something else', 'ALTER TABLE messages DROP CONSTRAINT messages_amount_check; ALTER TABLE messages ADD CONSTRAINT messages_amount_check CHECK (amount >= -1)', 'compare.object-differs', /messages_amount_check on public\.messages \[definition\]$/],
+    ['a foreign key cascades', 'ALTER TABLE messages DROP CONSTRAINT messages_client_fkey; ALTER TABLE messages ADD CONSTRAINT messages_client_fkey FOREIGN KEY (client) REFERENCES clients (id) ON DELETE CASCADE', 'compare.object-differs', /messages_client_fkey on public\.messages \[definition\]$/],
+    ['a foreign key waits for the end', 'ALTER TABLE messages ALTER CONSTRAINT messages_client_fkey DEFERRABLE INITIALLY DEFERRED', 'compare.object-differs', /messages_client_fkey on public\.messages \[deferrable, deferred, definition\]$/],
+    ['a trigger calls another function', 'CREATE OR REPLACE TRIGGER messages_touched BEFORE UPDATE ON messages FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'compare.object-differs', /trigger messages_touched on public\.messages \[definition\]$/],
     ['a trigger is disabled', 'ALTER TABLE messages DISABLE TRIGGER messages_touched', 'compare.object-differs', /trigger messages_touched on public\.messages \[enabled\]$/],
     ['a trigger is gone', 'DROP TRIGGER messages_touched ON messages', 'compare.object-missing', /trigger messages_touched on public\.messages$/],
     ['a policy is gone', 'DROP POLICY own ON messages', 'compare.object-missing', /policy own on public\.messages$/],
@@ -114,22 +123,47 @@ describe('one fault, one code', () => {
     ['row security is off', 'ALTER TABLE messages DISABLE ROW LEVEL SECURITY', 'compare.object-differs', /table public\.messages \[rowSecurity\]$/],
     ['a function does something else', "CREATE OR REPLACE FUNCTION shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)'", 'compare.object-differs', /function public\.shout\(t text\) \[definition\]$/],
     ['a function runs as its owner', 'ALTER FUNCTION shout(text) SECURITY DEFINER', 'compare.object-differs', /\[definition, securityDefiner\]$/],
+    ['a function has one character more', "CREATE OR REPLACE FUNCTION shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(t) '", 'compare.object-differs', /function public\.shout\(t text\) \[definition\]$/],
+    ['a function of an extension is for nobody', 'REVOKE EXECUTE ON FUNCTION text_soundex(text) FROM PUBLIC', 'compare.object-extra', /extension member function public\.text_soundex\(pg_catalog\.text\)$/],
+    ['a function of an extension is for others too', 'GRANT EXECUTE ON FUNCTION soundex(text) TO app', 'compare.object-differs', /extension member function public\.soundex\(pg_catalog\.text\) \[rights\]$/],
+    ['a function looks for names elsewhere', "ALTER FUNCTION shout(text) SET search_path = 'evil'", 'compare.object-differs', /function public\.shout\(t text\) \[definition\]$/],
+    ['a function belongs to another', 'ALTER FUNCTION shout(text) OWNER TO app', 'compare.object-differs', /function public\.shout\(t text\) \[owner\]$/],
     ['an aggregate begins elsewhere', "CREATE OR REPLACE AGGREGATE total (int) (sfunc = int4pl, stype = int, initcond = '1')", 'compare.object-differs', /aggregate public\.total\(integer\) \[initial\]$/],
+    ['a moving aggregate begins elsewhere', "CREATE OR REPLACE AGGREGATE running (int) (sfunc = int4pl, stype = int, msfunc = int4pl, minvfunc = int4mi, mstype = int, minitcond = '1')", 'compare.object-differs', /aggregate public\.running\(integer\) \[movingInitial\]$/],
+    ['a publication tells other rows', 'ALTER PUBLICATION feed SET TABLE messages (id, body) WHERE (id > 1)', 'compare.object-differs', /publication feed \[published\]$/],
+    ['a publication tells another column', 'ALTER PUBLICATION feed SET TABLE messages (id, client) WHERE (id > 0)', 'compare.object-differs', /publication feed \[published\]$/],
+    ['a publication tells of a schema more', 'CREATE PUBLICATION more FOR TABLES IN SCHEMA public', 'compare.object-extra', /publication more$/],
+    ['a range is ordered otherwise', 'DROP TYPE span; CREATE TYPE span AS RANGE (subtype = text)', 'compare.object-differs', /range type public\.span \[operatorClass\]$/],
+    ['a conversion is gone', 'DROP CONVERSION own_latin', 'compare.object-missing', /conversion public\.own_latin$/],
     ['a default changed', 'ALTER TABLE messages ALTER amount SET DEFAULT 1', 'compare.object-differs', /column public\.messages\.amount \[default\]$/],
+    ['a generated column says the same in other words', 'ALTER TABLE messages ALTER twice SET EXPRESSION AS (amount + amount)', 'compare.object-differs', /column public\.messages\.twice \[generation\]$/],
     ['a default is gone', 'ALTER TABLE messages ALTER id DROP DEFAULT', 'compare.object-differs', /column public\.messages\.id \[default\]$/],
     ['NOT NULL is gone', 'ALTER TABLE messages ALTER client DROP NOT NULL', 'compare.object-differs', /column public\.messages\.client \[notNull\]$/],
     ['NOT NULL was never checked', 'ALTER TABLE messages ALTER client DROP NOT NULL; ALTER TABLE messages ADD CONSTRAINT messages_client_not_null NOT NULL client NOT VALID', 'compare.object-differs', /column public\.messages\.client \[notNull\]$/],
     ['an identity is gone, its sequence with it', 'ALTER TABLE clients ALTER id DROP IDENTITY; CREATE SEQUENCE clients_id_seq; ALTER SEQUENCE clients_id_seq OWNER TO app; ALTER SEQUENCE clients_id_seq OWNED BY clients.id; SELECT setval(\'clients_id_seq\', 5)', 'compare.object-differs', /column public\.clients\.id \[identity\]$/],
+    ['an identity takes any value', 'ALTER TABLE clients ALTER id SET GENERATED BY DEFAULT', 'compare.object-differs', /column public\.clients\.id \[identity\]$/],
     ['a column is gone', 'ALTER TABLE clients DROP COLUMN note', 'compare.object-missing', /column public\.clients\.note$/],
     ['a column has another type', 'ALTER TABLE clients ALTER note TYPE varchar(50)', 'compare.object-differs', /column public\.clients\.note \[collation, type\]$/],
     ['a column sorts otherwise', 'ALTER TABLE clients ALTER note TYPE text COLLATE "POSIX"', 'compare.object-differs', /column public\.clients\.note \[collation\]$/],
     ['a column is planned otherwise', 'ALTER TABLE clients ALTER note SET (n_distinct = 5)', 'compare.object-differs', /column public\.clients\.note \[options\]$/],
+    ['a column is sampled otherwise', 'ALTER TABLE clients ALTER note SET STATISTICS 500', 'compare.object-differs', /column public\.clients\.note \[statistics\]$/],
+    ['a column is stored otherwise', 'ALTER TABLE clients ALTER note SET STORAGE EXTERNAL', 'compare.object-differs', /column public\.clients\.note \[storage\]$/],
+    ['a table is replicated by all its columns', 'ALTER TABLE messages REPLICA IDENTITY FULL', 'compare.object-differs', /table public\.messages \[replicaIdentity\]$/],
+    ['a table is vacuumed otherwise', 'ALTER TABLE messages SET (autovacuum_enabled = false)', 'compare.object-differs', /table public\.messages \[options\]$/],
     ['a table is unlogged', 'ALTER TABLE empty SET UNLOGGED', 'compare.object-differs', /table public\.empty \[persistence\]$/],
     ['a view shows something else', 'CREATE OR REPLACE VIEW bodies AS SELECT id, lower(body) AS body FROM messages', 'compare.object-differs', /view public\.bodies \[definition\]$/],
     ['a materialised view is not filled', 'REFRESH MATERIALIZED VIEW counts WITH NO DATA', 'compare.object-differs', /materialised view public\.counts \[populated\]$/],
     ['a rule is gone', 'DROP RULE quiet ON clients', 'compare.object-missing', /rule quiet on public\.clients$/],
+    ['a rule is off', 'ALTER TABLE clients DISABLE RULE quiet', 'compare.object-differs', /rule quiet on public\.clients \[enabled\]$/],
+    ['a view lets conditions leak', 'ALTER VIEW bodies SET (security_invoker = true)', 'compare.object-differs', /view public\.bodies \[options\]$/],
+    ['a column of a view may be read', 'GRANT SELECT (id) ON bodies TO reader', 'compare.object-differs', /view public\.bodies \[columnPrivileges\]$/],
+    ['a column of a view has a comment', "COMMENT ON COLUMN bodies.id IS 'x'", 'compare.object-differs', /view public\.bodies \[columnComments\]$/],
+    ['statistics are kept of other kinds', 'DROP STATISTICS related; CREATE STATISTICS related (ndistinct) ON client, amount FROM messages', 'compare.object-differs', /statistics public\.related \[definition\]$/],
+    ['an enum is in another order', "ALTER TABLE clients ALTER mood DROP DEFAULT; ALTER TABLE clients ALTER mood TYPE text; DROP TYPE mood; CREATE TYPE mood AS ENUM ('ok', 'sad'); ALTER TABLE clients ALTER mood TYPE mood USING mood::mood; ALTER TABLE clients ALTER mood SET DEFAULT 'ok'", 'compare.object-differs', /enum public\.mood \[labels\]$/],
     ['an enum has another label', "ALTER TYPE mood ADD VALUE 'meh' BEFORE 'ok'", 'compare.object-differs', /enum public\.mood \[labels\]$/],
     ['a domain takes anything', 'ALTER DOMAIN positive DROP CONSTRAINT positive_check', 'compare.object-differs', /domain public\.positive \[constraints\]$/],
+    ['a domain takes more', 'ALTER DOMAIN positive DROP CONSTRAINT positive_check; ALTER DOMAIN positive ADD CONSTRAINT positive_check CHECK (VALUE >= 0)', 'compare.object-differs', /domain public\.positive \[constraints\]$/],
+    ['a composite has a comment on an attribute', "COMMENT ON COLUMN pair.a IS 'x'", 'compare.object-differs', /composite type public\.pair \[attributeComments\]$/],
     ['a composite has another attribute', 'ALTER TYPE pair ADD ATTRIBUTE c int', 'compare.object-differs', /composite type public\.pair \[attributes\]$/],
     ['a partition takes other rows', "ALTER TABLE events DETACH PARTITION events_2026; ALTER TABLE events ATTACH PARTITION events_2026 FOR VALUES FROM ('2025-01-01') TO ('2027-01-01')", 'compare.object-differs', /table public\.events_2026 \[partitionBound\]$/],
     ['a grant is gone', 'REVOKE SELECT ON messages FROM reader', 'compare.object-differs', /table public\.messages \[privileges\]$/],
@@ -144,12 +178,17 @@ describe('one fault, one code', () => {
     ['a sequence was never drawn from', "SELECT setval('tickets', 10, false)", 'compare.sequence-behind', /public\.tickets/],
     ['a falling sequence was reset', "SELECT setval('down', -1, false)", 'compare.sequence-behind', /public\.down/],
     ['a sequence counts otherwise', 'ALTER SEQUENCE tickets INCREMENT 2', 'compare.object-differs', /sequence public\.tickets \[increment\]$/],
+    ['a sequence belongs to no column', 'ALTER SEQUENCE messages_id_seq OWNED BY NONE', 'compare.object-differs', /sequence public\.messages_id_seq \[ownedBy\]$/],
+    ['a sequence belongs to another column', 'ALTER SEQUENCE messages_id_seq OWNED BY messages.client', 'compare.object-differs', /sequence public\.messages_id_seq \[ownedBy\]$/],
+    ['rows lie in the twin of their table', 'WITH moved AS (DELETE FROM twin_1 RETURNING a), back AS (DELETE FROM twin_2 RETURNING a), one AS (INSERT INTO twin_2 SELECT a FROM moved) INSERT INTO twin_1 SELECT a FROM back', 'compare.content-differs', /^2 tables have .* public\.twin_1, public\.twin_2$/],
+    ['a large object has a comment', "COMMENT ON LARGE OBJECT 4711 IS 'x'", 'compare.large-objects-differ', /owners, privileges or comments: 2 of 2/],
+    ['a large object may be read', 'GRANT SELECT ON LARGE OBJECT 4711 TO reader', 'compare.large-objects-differ', /owners, privileges or comments: 2 of 2/],
     ['a large object changed', "SELECT lo_put(4711, 5000, 'X')", 'compare.large-objects-differ', /content: 2 of 2, 10001 of 10001 bytes$/],
     ['a large object is cut', 'SELECT lo_truncate(lo_open(4711, 131072), 100)', 'compare.large-objects-differ', /size, content/],
     ['a large object is gone', 'SELECT lo_unlink(4712)', 'compare.large-objects-differ', /number, size: 1 of 2/],
     ['a large object lost a byte of zero', 'SELECT lo_truncate(lo_open(4712, 131072), 0)', 'compare.large-objects-differ', /size, content/],
-    ['a large object has another number', "SELECT lo_unlink(4712), lo_from_bytea(4713, '\\x00')", 'compare.large-objects-differ', /content, owners or privileges: 2 of 2, 10001/],
-    ['a large object belongs to another', 'ALTER LARGE OBJECT 4711 OWNER TO app', 'compare.large-objects-differ', /owners or privileges/],
+    ['a large object has another number', "SELECT lo_unlink(4712), lo_from_bytea(4713, '\\x00')", 'compare.large-objects-differ', /content, owners, privileges or comments: 2 of 2, 10001/],
+    ['a large object belongs to another', 'ALTER LARGE OBJECT 4711 OWNER TO app', 'compare.large-objects-differ', /owners, privileges or comments/],
     ['an extension is in another schema', 'CREATE SCHEMA IF NOT EXISTS public; ALTER EXTENSION citext SET SCHEMA pg_catalog', 'compare.extension-moved', /citext \(pg_catalog, was public\)/],
   ];
   test.each(faults)('%s', async (_, sql, code, says) => {
@@ -268,7 +307,7 @@ describe('what a comparison of rows alone can show', () => {
     const rows = base.filter((row) => row.kind !== 'object' || row.type !== 'column');
     const found = compareSchema(manifest, restoredFacts(manifest, rows)).findings;
     const columns = manifest.objects.filter((object) => object.type === 'column').length;
-    expect(columns).toBe(14);
+    expect(columns).toBe(17);
     const many = { ...manifest, objects: [...manifest.objects, ...Array.from({ length: 30 }, (_, at) => ({ ...manifest.objects[0]!, type: 'view', schema: 'public', table: null, name: `v${at}` }))] };
     const cut = compareSchema(many, restoredFacts(many, base)).findings;
     expect([found.length, cut[0]?.facts['count'], cut[0]?.facts['more'], (cut[0]?.facts['names'] as string[] | undefined)?.length]).toEqual([1, 30, 10, 20]);

@@ -187,7 +187,7 @@ export function compareLargeObjects(expected: Facts, actual: Facts): Compared<La
     ...(was.bytes === is.bytes ? [] : ['size']),
     // With other numbers these differ as a matter of course.
     ...(was.count !== is.count || was.digest === is.digest ? [] : ['content']),
-    ...(was.count !== is.count || was.grants === is.grants ? [] : ['owners or privileges']),
+    ...(was.count !== is.count || was.grants === is.grants ? [] : ['owners, privileges or comments']),
   ];
   const evidence = { countExpected: String(was.count), countFound: String(is.count), bytesExpected: String(was.bytes), bytesFound: String(is.bytes) };
   return {
@@ -216,7 +216,7 @@ type Sequence = RowOf<'sequence'>;
 const shown = 20;
 const relations = new Set(['table', 'view', 'materialised view', 'foreign table']);
 /** Keys that hold text which the server makes of a parse tree. */
-const wordings = new Set(['definition', 'default', 'generation', 'using', 'check', 'constraints', 'columns', 'partitionBy', 'partitionBound']);
+const wordings = new Set(['definition', 'default', 'generation', 'using', 'check', 'constraints', 'columns', 'partitionBy', 'partitionBound', 'published']);
 
 const major = (facts: Facts): number => Math.floor(facts.database.serverVersionNum / 10_000);
 const sum = (numbers: readonly bigint[]): bigint => numbers.reduce((total, number) => total + number, 0n);

@@ -105,6 +105,18 @@ const source = `
   comment on constraint nv on messages is 'nv';
   comment on function shout(text) is 'sh';
   comment on trigger mt on messages is 't';
+  revoke execute on function citext_ne(citext, citext) from public;
+  grant execute on function citext_ne(citext, citext) to app;
+  grant usage on type hstore to reader;
+  grant select (id) on bodies to reader;
+  comment on column bodies.id is 'of a view';
+  comment on column counts.count is 'of a materialised view';
+  comment on column pair.a is 'of a composite';
+  create aggregate running (int) (sfunc = int4pl, stype = int, msfunc = int4pl, minvfunc = int4mi, mstype = int, minitcond = '3');
+  create publication part for table messages (id, body) where (id > 5);
+  create publication whole for tables in schema s2;
+  create type span as range (subtype = text, subtype_opclass = text_pattern_ops);
+  create conversion own_latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
 `;
 
 let scene: Scene;
@@ -125,7 +137,7 @@ tools.test('a dump restored by psql agrees with its source in everything', async
   const { findings, pieces } = compareManifests(await scene.manifest('source'), await scene.rows('restored'), { sequences: 'exact' });
   expect(findings).toEqual([]);
   expect(pieces.schema.evidence.fingerprintFound).toBe(pieces.schema.evidence.fingerprintExpected);
-  expect(Object.keys(pieces.schema.evidence.byType)).toHaveLength(33);
+  expect(Object.keys(pieces.schema.evidence.byType)).toHaveLength(35);
 });
 
 test('a manifest holds no password of a foreign server', async () => {

@@ -39,7 +39,8 @@ INSERT INTO app.part SELECT i, i, 'v'||i FROM generate_series(1,200) i; INSERT I
 ALTER TABLE app.clients ENABLE ROW LEVEL SECURITY; ALTER TABLE app.messages FORCE ROW LEVEL SECURITY; CREATE POLICY pol ON app.clients FOR SELECT TO alice, bob USING (n > 3); CREATE POLICY "pol 2" ON app.messages USING (true) WITH CHECK (id > 0);
 CREATE FUNCTION app.trg() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END; $$;
 CREATE TRIGGER t1 BEFORE INSERT ON app.messages FOR EACH ROW EXECUTE FUNCTION app.trg(); CREATE TRIGGER t2 AFTER UPDATE ON app.messages REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION app.trg(); ALTER TABLE app.messages DISABLE TRIGGER t1; ALTER TABLE app.messages ENABLE ALWAYS TRIGGER t2;
-CREATE VIEW app.v WITH (security_barrier) AS SELECT id, name FROM app.clients WHERE app.f_sql(3) > 2; ALTER VIEW app.v OWNER TO alice; GRANT SELECT ON app.v TO bob WITH GRANT OPTION;
+CREATE VIEW app.v WITH (security_barrier) AS SELECT id, name FROM app.clients WHERE app.f_sql(3) > 2; ALTER VIEW app.v OWNER TO alice; GRANT SELECT ON app.v TO bob WITH GRANT OPTION; GRANT SELECT (id) ON app.v TO wa; COMMENT ON COLUMN app.v.id IS 'of a view';
+REVOKE EXECUTE ON FUNCTION public.dblink_connect(text) FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.dblink_connect(text) TO alice; REVOKE EXECUTE ON FUNCTION public.similarity(text, text) FROM PUBLIC; GRANT USAGE ON TYPE public.hstore TO bob;
 GRANT SELECT ON app.clients TO alice; GRANT SELECT ON app.messages TO wa;
 CREATE MATERIALIZED VIEW app.mv AS SELECT client, count(*) AS n FROM app.messages GROUP BY 1; ALTER MATERIALIZED VIEW app.mv OWNER TO wa; CREATE UNIQUE INDEX ON app.mv (client);
 CREATE MATERIALIZED VIEW app.mv2 AS SELECT 1 AS one WITH NO DATA; CREATE MATERIALIZED VIEW app.mv3 AS SELECT sum(n) FROM app.mv; ALTER MATERIALIZED VIEW app.mv3 OWNER TO wa;
