@@ -53,7 +53,7 @@ describe('each fault is told by its own code', () => {
     const { codes, verdict, steps } = await drill(options);
     expect({ codes, verdict }).toStrictEqual({ codes: fault.codes, verdict: fault.verdict });
     const said = [...steps.values()].flatMap(({ findings }) => findings.map(({ message, hint }) => `${message}\n${hint}`)).join('\n');
-    if (fault.says !== null) expect(said).toMatch(fault.says);
+    expect(said).toMatch(fault.says ?? /(?:)/);
     score.killed += 1;
   });
 
