@@ -46,6 +46,10 @@ export const { find, rows: smokeFindings } = defineFindings({
     ({ table, constraint }) => `the foreign key ${constraint} of ${table} is one over periods, which this check does not judge`,
     () => 'Add a query under smoke that counts its orphans.',
   ),
+  'smoke.names-not-judged': note<{ objects: number }>(
+    ({ objects }) => `${objects} ${objects === 1 ? 'object has a name' : 'objects have names'} that cannot be read as text, and ${objects === 1 ? 'was' : 'were'} not checked here`,
+    () => 'The database has no encoding (SQL_ASCII) and these names no UTF-8: the comparison with the manifest covers their rows; queries under smoke can count more.',
+  ),
   'smoke.sequence-behind': defect<Column & { sequence: string; rows: string }>(
     ({ sequence, table, column, rows }) => `the sequence ${sequence} will hand out ${rows} values that ${table}.${column} holds already`,
     ({ sequence, table }) => `After a restore inserts into ${table} would fail: the dump lost the sequence's state. Take an older set, or call setval on ${sequence} with the column's greatest value after the restore.`,

@@ -120,6 +120,7 @@ describe('a healthy database', () => {
     'keys between other types and names': ['CREATE TABLE "Big Parent" ("The Id" bigint PRIMARY KEY, slug citext UNIQUE); INSERT INTO "Big Parent" VALUES (1, \'Ab\'); CREATE TABLE "o\'child" (p int REFERENCES "Big Parent", s citext REFERENCES "Big Parent" (slug)); INSERT INTO "o\'child" VALUES (1, \'aB\')'],
     'a key to a partitioned table': ['CREATE TABLE part (id int PRIMARY KEY) PARTITION BY HASH (id); CREATE TABLE part0 PARTITION OF part FOR VALUES WITH (MODULUS 1, REMAINDER 0); INSERT INTO part VALUES (1); CREATE TABLE to_part (id int REFERENCES part); INSERT INTO to_part VALUES (1)'],
     'keys under two collations': ['CREATE TABLE en (n text COLLATE "C" PRIMARY KEY); INSERT INTO en VALUES (\'a\'); CREATE TABLE de (n text COLLATE "POSIX" REFERENCES en); INSERT INTO de VALUES (\'a\')'],
+    'a view whose owner a forced policy filters': ["ALTER TABLE api_keys FORCE ROW LEVEL SECURITY; CREATE VIEW of_owner AS SELECT id FROM api_keys; ALTER VIEW of_owner OWNER TO wa"],
     'a key that is NOT ENFORCED': ['CREATE TABLE wild (c uuid, FOREIGN KEY (c) REFERENCES clients NOT ENFORCED); INSERT INTO wild VALUES (gen_random_uuid())'],
     'a key NOT VALID that holds': ['ALTER TABLE support_tickets DROP CONSTRAINT support_tickets_client_id_fkey, ADD FOREIGN KEY (client_id) REFERENCES clients NOT VALID'],
     'a disabled trigger of the user': ['ALTER TABLE clients DISABLE TRIGGER USER'],
@@ -203,7 +204,7 @@ describe('a database that was harmed raises one code and no other', () => {
   });
 
   test('each code is raised by one of them', () => {
-    expect(Object.keys(smokeFindings).filter((code) => !Object.values(faults).some(([raised]) => raised === code))).toEqual(['smoke.not-judged']);
+    expect(Object.keys(smokeFindings).filter((code) => !Object.values(faults).some(([raised]) => raised === code))).toEqual(['smoke.names-not-judged', 'smoke.not-judged']);
   });
 });
 
@@ -215,6 +216,18 @@ test('what may not be read, or only in part, is not judged', async () => {
   ]);
   expect(findings.map(({ code, judged, facts }) => ({ code, judged, facts }))).toEqual(['messages', 'api_keys'].map((name) => (
     { code: 'smoke.not-judged', judged: false, facts: { what: `table public.${name}`, sqlstate: '42501' } })));
+});
+
+test('a database without an encoding is read whatever bytes it holds; names that are no text are counted', async () => {
+  await as('admin', 'postgres', (client) => client.query("CREATE DATABASE raw TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"));
+  await as('admin', 'raw', (client) => client.query(String.raw`CREATE TABLE bytes (id int PRIMARY KEY, t text); INSERT INTO bytes VALUES (1, E'caf\xe9');
+    DO $$ BEGIN EXECUTE E'CREATE TABLE "caf\xe9" (id serial PRIMARY KEY, up int REFERENCES bytes); CREATE VIEW "voir_\xe9" AS SELECT 1'; END $$`));
+  await as('checker', 'raw', async (client) => {
+    // One key, one sequence, one table, one view.
+    expect((await checkIntegrity({ client })).findings.map(({ code, severity, facts }) => ({ code, severity, facts }))).toEqual([{ code: 'smoke.names-not-judged', severity: 'note', facts: { objects: 4 } }]);
+    expect((await checkPlausible({ client }, [{ schema: 'public', name: 'bytes' }])).findings).toEqual([]);
+    expect((await checkQueries({ client }, [{ name: 'q', sql: 'select t from bytes', equals: 'caf\uFFFD' }])).findings).toEqual([]);
+  });
 });
 
 test('findings tell counts and names, and no value of a row', async () => {
