@@ -1,10 +1,9 @@
 // The same text through psql and through the harness, with the rights that a dump has, and on other majors.
-import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startOther } from '../../../fixtures/other-server.ts';
 import { needing } from '../../../fixtures/tools.ts';
 import type { Login } from '../../servers/postgres.ts';
 import { compareManifests } from './compare.ts';
@@ -118,7 +117,8 @@ const other = needing('initdb15', 'postgres15');
 other.describe('against Postgres 15', () => {
   let older: Scene;
   beforeAll(async () => {
-    older = await startOther(other.path('initdb15'), other.path('postgres15'));
+    const server = await startOther(other.path('initdb15'), other.path('postgres15'));
+    older = sceneOn(server.admin, server.stop);
     await older.create('source', source);
   });
   afterAll(async () => older?.[Symbol.asyncDispose]());
@@ -141,40 +141,4 @@ function runPsql(program: string, login: Login, input: string): string[] {
   const env = { ...process.env, PGPASSWORD: login.password };
   const out = execFileSync(program, ['-AtXq', '-v', 'ON_ERROR_STOP=1', '-h', login.host, '-p', String(login.port), '-U', login.user, login.database], { input, env, encoding: 'utf8', maxBuffer: 1 << 28 });
   return out.trimEnd().split('\n');
-}
-
-/** A server of a major that no package brings, in a directory of its own, as nobody where we are root. */
-async function startOther(initdb: string, postgres: string): Promise<Scene> {
-  const home = mkdtempSync(join(tmpdir(), 'backup-drills-other-'));
-  const root = process.getuid?.() === 0;
-  const id = (flag: string): number => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
-  const as = root ? { uid: id('-u'), gid: id('-g') } : {};
-  const own = join(home, 'o');
-  mkdirSync(own);
-  if (as.uid !== undefined) {
-    chownSync(home, as.uid, as.gid);
-    chownSync(own, as.uid, as.gid);
-  }
-  execFileSync(initdb, ['-D', join(own, 'data'), '-U', 'other_admin', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], { ...as, cwd: home, stdio: 'ignore' });
-  const server = spawn(postgres, ['-D', join(own, 'data'), '-k', own, '-c', 'listen_addresses=', '-c', 'fsync=off'], { ...as, cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
-  const ended = new Promise<void>((resolve) => server.once('exit', () => resolve()));
-  const dispose = async (): Promise<void> => {
-    server.kill('SIGINT');
-    await ended;
-    rmSync(home, { recursive: true, force: true });
-  };
-  // It says so itself when it takes connections.
-  const ready = new Promise<boolean>((resolve) => {
-    let said = '';
-    server.stderr.on('data', (text: Buffer) => {
-      said += text.toString();
-      if (said.includes('ready to accept connections')) resolve(true);
-    });
-    void ended.then(() => resolve(false));
-  });
-  if (!(await ready)) {
-    await dispose();
-    throw new Error('the other server did not start');
-  }
-  return sceneOn({ host: own, port: 5432, user: 'other_admin', password: '', database: 'postgres' }, dispose);
 }

@@ -21,6 +21,8 @@ export const restoreEvidence = z.strictObject({
     unknown: z.int(),
     /** DROPs at the head of a --clean dump that found nothing to drop. */
     absentDrops: z.int(),
+    /** What pg_dump wrote for servers of another version, and that holds nothing of the database. */
+    unknownSettings: z.int(),
     /** SET default_tablespace to a tablespace that the throw-away server has not. */
     tablespaces: z.int(),
   }),

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startOther } from '../../../fixtures/other-server.ts';
+import { needing } from '../../../fixtures/tools.ts';
 import type { DumpItem } from '../dump/items.ts';
 import { items, openRig, query, type Rig } from './rig.ts';
 
@@ -82,12 +84,33 @@ INSERT INTO public.t ("n\xfc") VALUES (2);
     expect(await codes(`${healthy}DROP TABLE public.gone;\n`)).toEqual(['restore.statement-failed']);
   });
 
+  test('passes over what a pg_dump of another version writes for its server, and over nothing else', async () => {
+    const { evidence, checker } = await restored(`SET no_such_timeout = 0;\n${healthy}ALTER TABLE ONLY public.t ALTER COLUMN body SET (pg_attver=282258496);\n`);
+    expect(evidence.statements.unknownSettings).toBe(2);
+    expect(await query(checker, 'SELECT count(*)::int AS n FROM public.t')).toEqual([{ n: 2 }]);
+    for (const lost of ['SET no_such_setting = off;', 'SET no_such_timeout = 5;', 'ALTER TABLE ONLY public.t ALTER COLUMN body SET (n_dist=5);']) {
+      expect(await codes(`${healthy}${lost}\n`)).toEqual(['restore.statement-failed']);
+    }
+  });
+
   test('may fill a materialised view as its owner', async () => {
     const { checker, evidence } = await restored(`${healthy}CREATE MATERIALIZED VIEW public.mv AS SELECT current_user AS who, count(*) AS n FROM public.t WITH NO DATA;\nALTER MATERIALIZED VIEW public.mv OWNER TO wa;\nREFRESH MATERIALIZED VIEW public.mv;\n`);
     expect(await query(checker, 'SELECT * FROM public.mv')).toEqual([{ who: 'wa', n: '2' }]);
     expect(evidence.statements.viewOwner).toBe(1);
   });
 });
+
+const other = needing('initdb15', 'postgres15');
+other.test('a database of Postgres 15 may hold objects in public, which there is its owner\'s only by inheritance', async () => {
+  const { admin, stop } = await startOther(other.path('initdb15'), other.path('postgres15'));
+  try {
+    const there = await restored(`SET transaction_timeout = 0;\n${healthy}CREATE MATERIALIZED VIEW public.mv AS SELECT current_user AS who FROM public.t LIMIT 1 WITH NO DATA;\nALTER MATERIALIZED VIEW public.mv OWNER TO wa;\nREFRESH MATERIALIZED VIEW public.mv;\n`, { server: { runtime: 'embedded', major: 15, version: '15', admin } });
+    expect(await query(there.checker, 'SELECT who, body FROM public.mv, public.t ORDER BY body')).toEqual([{ who: 'wa', body: 'one' }, { who: 'wa', body: 'two' }]);
+    expect(await query(there.admin, "SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = 'public'")).toEqual([{ owner: 'pg_database_owner' }]);
+  } finally {
+    await stop();
+  }
+}, 30_000);
 
 describe('a dump that cannot be restored', () => {
   test('names statement, line and SQLSTATE, and no row', async () => {
@@ -99,6 +122,12 @@ describe('a dump that cannot be restored', () => {
     const finding = await one(healthy.replace('2	two', 'secret, line 7	two'));
     expect(finding).toMatchObject({ code: 'restore.statement-failed', facts: { sqlstate: '22P02', object: 'public.t', line: 10, copyRow: 2 } });
     expect(JSON.stringify(finding)).not.toMatch(/secret/);
+  });
+
+  test('names the row that fails while megabytes behind it are on their way', async () => {
+    const rows = Array.from({ length: 40_000 }, (_, i) => `${i + 10}\t${'x'.repeat(500)}\n`).join('');
+    const [finding] = await rig.findings(rig.dump('early', head + healthy.replace('1\tone\n', `1\tone\nno number\t\n${rows}`)));
+    expect(finding).toMatchObject({ code: 'restore.statement-failed', facts: { sqlstate: '22P02', copyRow: 2 } });
   });
 
   test('names the constraint that its rows break', async () => {

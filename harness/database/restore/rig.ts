@@ -10,7 +10,7 @@ import { StepEnded, type Finding } from '../../run/finding.ts';
 import { openScratch } from '../../run/scratch.ts';
 import { teardown } from '../../run/teardown.ts';
 import { startEmbedded, type EmbeddedServer } from '../../servers/embedded.ts';
-import type { Login } from '../../servers/postgres.ts';
+import type { Login, PostgresServer } from '../../servers/postgres.ts';
 import { classify, copyOf } from '../dump/classify.ts';
 import type { DumpItem } from '../dump/items.ts';
 import { readItems } from '../dump/reader.ts';
@@ -35,7 +35,7 @@ export interface Rig {
 export interface RestoreOptions {
   readonly settings?: RestoreInput['settings'];
   readonly owner?: string;
-  readonly server?: EmbeddedServer;
+  readonly server?: PostgresServer;
   readonly signal?: AbortSignal;
   readonly items?: RestoreInput['items'];
   readonly progress?: (progress: { readonly done: number }) => void;
@@ -109,7 +109,7 @@ export async function query(login: Login, sql: string): Promise<Record<string, u
   }
 }
 
-async function dropDatabase(server: EmbeddedServer, name: string): Promise<void> {
+async function dropDatabase(server: PostgresServer, name: string): Promise<void> {
   const [there] = await query(server.admin, `SELECT FROM pg_database WHERE datname = '${name}'`);
   if (there === undefined) return;
   const login = { ...server.admin, database: name };

@@ -13,10 +13,13 @@ export interface Actor {
 const randomName = (prefix: string): string => `${prefix}_${randomBytes(8).toString('hex')}`;
 export const login = (server: PostgresServer, actor: Actor, database: string): Login => ({ ...server.admin, user: actor.user, password: actor.password, database });
 
-/** A role that can log in and do nothing else: no superuser, no BYPASSRLS, member of no role. */
+/**
+ * A role that can log in and do nothing else: no superuser, no BYPASSRLS, member of no role. It inherits, since 15 keeps a
+ * database's owner out of the public schema otherwise: there he is the one member of the role that owns it.
+ */
 export async function createActor(control: Client, prefix: string): Promise<Actor> {
   const actor = { user: randomName(prefix), password: randomBytes(24).toString('hex') };
-  await control.query(`CREATE ROLE ${escapeIdentifier(actor.user)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS PASSWORD ${escapeLiteral(actor.password)}`);
+  await control.query(`CREATE ROLE ${escapeIdentifier(actor.user)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD ${escapeLiteral(actor.password)}`);
   return actor;
 }
 
@@ -51,7 +54,7 @@ export async function guardLogins(control: Client, major: number, admin: string)
 export async function createChecker(control: Client, major: number, database: string): Promise<Actor> {
   const checker = await createActor(control, 'checker');
   const name = escapeIdentifier(checker.user);
-  await control.query(`ALTER ROLE ${name} INHERIT BYPASSRLS`);
+  await control.query(`ALTER ROLE ${name} BYPASSRLS`);
   await control.query(`GRANT pg_read_all_data TO ${name}`);
   await control.query(`ALTER ROLE ${name} SET default_transaction_read_only = on`);
   await control.query(`ALTER ROLE ${name} SET lo_compat_privileges = on`);

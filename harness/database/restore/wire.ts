@@ -1,11 +1,11 @@
 // Statements and COPY data as raw bytes over a `pg` connection. `pg` itself takes JS strings, which corrupt LATIN1 and
 // SQL_ASCII dumps without an error; here every byte goes out as it stands in the dump, under its own client_encoding.
+import type { Writable } from 'node:stream';
 import type { Client, Connection, Submittable } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 
 // What @types/pg leaves out of a Connection.
 interface RawConnection {
-  readonly stream: { write(bytes: Buffer): boolean };
+  readonly stream: Writable;
   sendCopyFail(why: string): void;
 }
 
@@ -71,31 +71,52 @@ export interface CopyIn {
   end(): Promise<number>;
 }
 
+// How much may wait for the server, so that reading and unpacking go on while it works.
+const room = 2 * 2 ** 20;
+
 export function startCopy(client: Client, sql: Buffer): CopyIn {
-  // Room for a few chunks, so that reading and unpacking go on while the server works.
-  const stream = copyFrom('', { highWaterMark: 2 * 2 ** 20 });
+  const begun = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<number>();
+  ended.promise.catch(() => {}); // whoever writes or ends next hears of it
   const message = Buffer.concat([Buffer.from([0x51, 0, 0, 0, 0]), sql, Buffer.from([0])]);
   message.writeInt32BE(sql.length + 5, 1);
-  const raw = stream as unknown as { connection: RawConnection; submit(connection: RawConnection): void };
-  raw.submit = (connection) => {
-    raw.connection = connection;
-    connection.stream.write(message);
+  let stream: RawConnection['stream'] | null = null;
+  let stored = 0;
+  const query = {
+    submit: (connection: Connection) => {
+      stream = (connection as unknown as RawConnection).stream;
+      stream.write(message);
+    },
+    handleCopyInResponse: () => begun.resolve(),
+    handleCommandComplete: (complete: { text: string }) => {
+      stored = Number(/^COPY (\d+)$/.exec(complete.text)?.[1]);
+    },
+    handleReadyForQuery: () => ended.resolve(stored),
+    // The server's word, or a lost connection. What is still on its way then, the server drops.
+    handleError: (error: Error) => ended.reject(error),
   };
-  const failed = new Promise<never>((_, reject) => {
-    stream.on('error', reject);
-  });
-  failed.catch(() => {}); // whoever writes or ends next hears of it
-  client.query(stream);
+  client.query(query as unknown as Submittable);
+  const open = async (): Promise<RawConnection['stream']> => {
+    await Promise.race([ended.promise, begun.promise]);
+    if (stream === null) throw new Error('a COPY began that was never sent');
+    return stream;
+  };
+  let before = Promise.resolve();
   return {
     async write(rows) {
-      if (stream.errored) await failed;
-      if (stream.write(rows)) return;
-      await Promise.race([new Promise<void>((resolve) => stream.once('drain', resolve)), failed]);
+      const to = await open();
+      const length = Buffer.from([0x64, 0, 0, 0, 0]); // CopyData
+      length.writeInt32BE(rows.length + 4, 1);
+      to.cork();
+      to.write(length);
+      const gone = new Promise<void>((resolve) => to.write(rows, () => resolve()));
+      to.uncork();
+      if (to.writableLength > room) await Promise.race([ended.promise, before]);
+      before = gone;
     },
     async end() {
-      if (stream.errored) await failed;
-      await Promise.race([new Promise<void>((resolve) => stream.end(resolve)), failed]);
-      return stream.rowCount;
+      (await open()).write(Buffer.from([0x63, 0, 0, 0, 4])); // CopyDone
+      return await ended.promise;
     },
   };
 }
