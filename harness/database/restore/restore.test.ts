@@ -101,16 +101,18 @@ INSERT INTO public.t ("n\xfc") VALUES (2);
 });
 
 const other = needing('initdb15', 'postgres15');
-other.test('a database of Postgres 15 may hold objects in public, which there is its owner\'s only by inheritance', async () => {
-  const { admin, stop } = await startOther(other.path('initdb15'), other.path('postgres15'));
-  try {
-    const there = await restored(`SET transaction_timeout = 0;\n${healthy}CREATE MATERIALIZED VIEW public.mv AS SELECT current_user AS who FROM public.t LIMIT 1 WITH NO DATA;\nALTER MATERIALIZED VIEW public.mv OWNER TO wa;\nREFRESH MATERIALIZED VIEW public.mv;\n`, { server: { runtime: 'embedded', major: 15, version: '15', admin } });
-    expect(await query(there.checker, 'SELECT who, body FROM public.mv, public.t ORDER BY body')).toEqual([{ who: 'wa', body: 'one' }, { who: 'wa', body: 'two' }]);
-    expect(await query(there.admin, "SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = 'public'")).toEqual([{ owner: 'pg_database_owner' }]);
-  } finally {
-    await stop();
-  }
-}, 30_000);
+other.describe('a database of Postgres 15', () => {
+  test('holds objects in public, which there is its owner\'s by inheritance alone', async () => {
+    const { admin, stop } = await startOther(other.path('initdb15'), other.path('postgres15'));
+    try {
+      const there = await restored(`SET transaction_timeout = 0;\n${healthy}CREATE MATERIALIZED VIEW public.mv AS SELECT current_user AS who FROM public.t LIMIT 1 WITH NO DATA;\nALTER MATERIALIZED VIEW public.mv OWNER TO wa;\nREFRESH MATERIALIZED VIEW public.mv;\n`, { server: { runtime: 'embedded', major: 15, version: '15', admin } });
+      expect(await query(there.checker, 'SELECT who, body FROM public.mv, public.t ORDER BY body')).toEqual([{ who: 'wa', body: 'one' }, { who: 'wa', body: 'two' }]);
+      expect(await query(there.admin, "SELECT pg_get_userbyid(nspowner) AS owner FROM pg_namespace WHERE nspname = 'public'")).toEqual([{ owner: 'pg_database_owner' }]);
+    } finally {
+      await stop();
+    }
+  }, 30_000);
+});
 
 describe('a dump that cannot be restored', () => {
   test('names statement, line and SQLSTATE, and no row', async () => {
