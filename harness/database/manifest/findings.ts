@@ -13,7 +13,7 @@ export const manifestFindings = defineFindings({
   'manifest.missing': defect<{ set: string; expected: string }>(
     ({ set, expected }) => `set ${set} has no manifest ${expected}`,
     ({ expected }) =>
-      `Without a manifest nothing says what the dump should hold. One can only be made at the source: BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY, SELECT pg_export_snapshot(), pg_dump --snapshot=<that>, then psql -AtXq < ops/backups/manifest.sql in the same transaction; wrap its lines as ${expected}. The next backup should write one.`,
+      `Nothing says what this dump should hold, and its manifest cannot be made afterwards. Take the next backup as docs/manifest.md shows, some lines to paste on the database's host: they write ${expected.replace(/\d{4}-.*?(?=\.)/, '<date>')} beside the dump, of the same snapshot.`,
   ),
   'manifest.unparseable': defect<{ name: string; problems: readonly string[]; more: number }>(
     ({ name, problems, more }) => `${name} cannot be read as a manifest: ${few(problems, more)}`,

@@ -1,6 +1,10 @@
 // The same text through psql and through the harness, with the rights that a dump has, and on other majors.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startOther } from '../../../fixtures/other-server.ts';
@@ -111,6 +115,44 @@ psql.test('psql prints, one to a line, what the harness reads in the same snapsh
   } finally {
     await client.end();
   }
+});
+
+const pasted = needing('bash', 'psql18', 'pg_dump18');
+pasted.describe('what docs/manifest.md says to paste', () => {
+  const page = readFileSync(new URL('../../../docs/manifest.md', import.meta.url), 'utf8');
+  const block = /^```bash\n(.*?)^```$/ms.exec(page)?.[1] ?? '';
+  let store: string;
+  beforeAll(() => {
+    store = mkdtempSync(join(tmpdir(), 'backup-drills-paste-'));
+  });
+  afterAll(() => rmSync(store, { recursive: true, force: true }));
+
+  const paste = (database: string): void => {
+    const { admin } = scene;
+    const text = block.replace(/^DB=\S+/m, `DB=${database}`).replace(/^STORE=\S+/m, `STORE='${store}'`).replace(/^SQL=\S+/m, `SQL='${join(import.meta.dirname, '../../../ops/backups/manifest.sql')}'`);
+    const env = { ...process.env, PATH: `${dirname(pasted.path('psql18'))}:${process.env['PATH'] ?? ''}`, PGHOST: admin.host, PGPORT: String(admin.port), PGUSER: admin.user, PGPASSWORD: admin.password };
+    execFileSync(pasted.path('bash'), { input: text, env, stdio: ['pipe', 'ignore', 'pipe'] });
+  };
+
+  test('leaves no set where the dump fails', () => {
+    expect(() => paste('no_such_database')).toThrow(/no_such_database/);
+    expect(readdirSync(store).filter((name) => !name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('writes a dump and the manifest that binds it', async () => {
+    paste('source');
+    const [dump = '', manifest = '', ...more] = readdirSync(store).filter((name) => !name.endsWith('.rows.tmp')).sort().reverse();
+    expect(more).toEqual([]);
+    const said = parseManifest(readFileSync(join(store, manifest)), manifest);
+    const bytes = readFileSync(join(store, dump));
+    expect(said).toMatchObject({ id: /^db-(.*)\.sql\.gz$/.exec(dump)?.[1], dump: { name: dump, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') } });
+    expect(compareManifests(said, await scene.rows('source'), { sequences: 'exact' }).findings).toEqual([]);
+    expect(gunzipSync(bytes).toString()).toContain('PostgreSQL database dump complete');
+  });
+
+  test('overwrites no set', () => {
+    expect(() => paste('source')).toThrow(/is there already/);
+  });
 });
 
 const other = needing('initdb15', 'postgres15');
