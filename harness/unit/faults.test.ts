@@ -70,6 +70,12 @@ describe('the catalogue', () => {
     expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
   });
 
+  test('holds every fault of the list that a drill of a database can meet', () => {
+    const numbers = new Set(faults.map((fault) => fault.number));
+    const wanted = [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 22, 23, 25, 26, 27, 28, 29, 33, 71, 81, 83];
+    expect(wanted.filter((number) => !numbers.has(number))).toEqual([]);
+  });
+
   test.each(faults.slice(0, 1))('takes no fault that changes nothing', async (fault) => {
     await expect(applyFault({ ...fault, harm: () => undefined }, directory())).rejects.toThrow('changed nothing in what is stored');
     await expect(applyFault({ ...fault, harm: null }, directory())).rejects.toThrow('changed nothing of the drill');

@@ -241,7 +241,9 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
       WHEN 'e' THEN jsonb_build_object('labels', (SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = t.oid))
       WHEN 'd' THEN jsonb_build_object(
         'base', format_type(t.typbasetype, t.typtypmod), 'notNull', t.typnotnull, 'default', pg_get_expr(t.typdefaultbin, 0), 'collation', t.typcollation::regcollation::text,
-        'constraints', (SELECT jsonb_agg(jsonb_build_array(k.conname, pg_get_constraintdef(k.oid), k.convalidated) ORDER BY k.conname COLLATE "C") FROM pg_constraint AS k WHERE k.contypid = t.oid AND k.contype <> 'n'))
+        'constraints', (SELECT jsonb_agg(jsonb_build_array(k.conname, pg_get_constraintdef(k.oid), k.convalidated) ORDER BY k.conname COLLATE "C") FROM pg_constraint AS k WHERE k.contypid = t.oid AND k.contype <> 'n'),
+        'constraintComments', (SELECT jsonb_object_agg(k.conname, d.description) FROM pg_constraint AS k
+          JOIN pg_description AS d ON d.classoid = 'pg_constraint'::regclass AND d.objoid = k.oid WHERE k.contypid = t.oid))
       WHEN 'c' THEN jsonb_build_object('attributes', (
         SELECT jsonb_agg(jsonb_build_array(a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::regcollation::text) ORDER BY a.attnum)
         FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped),
@@ -329,7 +331,7 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
   FROM pg_user_mappings AS u
   UNION ALL
   SELECT 'publication', 'pg_publication'::regclass, p.oid, 0, NULL, NULL, p.pubname, p.pubowner, NULL, NULL,
-    jsonb_build_object('allTables', p.puballtables, 'insert', p.pubinsert, 'update', p.pubupdate, 'delete', p.pubdelete, 'truncate', p.pubtruncate, 'viaRoot', p.pubviaroot,
+    jsonb_build_object('allTables', p.puballtables, 'insert', p.pubinsert, 'update', p.pubupdate, 'delete', p.pubdelete, 'truncate', p.pubtruncate, 'viaRoot', p.pubviaroot, 'generatedColumns', nullif(to_jsonb(p) ->> 'pubgencols', 'n'),
       'tables', (SELECT jsonb_agg(jsonb_build_array(r.prrelid::regclass::text, (to_jsonb(r) ->> 'prqual') IS NOT NULL, jsonb_array_length(to_jsonb(string_to_array(to_jsonb(r) ->> 'prattrs', ' ')))) ORDER BY r.prrelid::regclass::text COLLATE "C") FROM pg_publication_rel AS r WHERE r.prpubid = p.oid),
       -- Columns and conditions since 15, and the tables of whole schemas.
       'published', CASE WHEN NOT p.puballtables THEN (SELECT jsonb_agg(jsonb_build_array(v.schemaname, v.tablename, to_jsonb(v) -> 'attnames', to_jsonb(v) -> 'rowfilter') ORDER BY v.schemaname COLLATE "C", v.tablename COLLATE "C") FROM pg_publication_tables AS v WHERE v.pubname = p.pubname) END)

@@ -11,6 +11,7 @@ const source = `
   CREATE EXTENSION citext; CREATE EXTENSION fuzzystrmatch;
   CREATE TYPE mood AS ENUM ('sad', 'ok');
   CREATE DOMAIN positive AS int CHECK (VALUE > 0);
+  COMMENT ON CONSTRAINT positive_check ON DOMAIN positive IS 'of a domain';
   CREATE TYPE pair AS (a int, b text);
   CREATE TABLE clients (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name citext NOT NULL UNIQUE, mood mood DEFAULT 'ok', note text COLLATE "C");
   COMMENT ON TABLE clients IS 'who we serve'; COMMENT ON COLUMN clients.note IS 'free';
@@ -160,8 +161,10 @@ describe('one fault, one code', () => {
     ['statistics are kept of other kinds', 'DROP STATISTICS related; CREATE STATISTICS related (ndistinct) ON client, amount FROM messages', 'compare.object-differs', /statistics public\.related \[definition\]$/],
     ['an enum is in another order', "ALTER TABLE clients ALTER mood DROP DEFAULT; ALTER TABLE clients ALTER mood TYPE text; DROP TYPE mood; CREATE TYPE mood AS ENUM ('ok', 'sad'); ALTER TABLE clients ALTER mood TYPE mood USING mood::mood; ALTER TABLE clients ALTER mood SET DEFAULT 'ok'", 'compare.object-differs', /enum public\.mood \[labels\]$/],
     ['an enum has another label', "ALTER TYPE mood ADD VALUE 'meh' BEFORE 'ok'", 'compare.object-differs', /enum public\.mood \[labels\]$/],
-    ['a domain takes anything', 'ALTER DOMAIN positive DROP CONSTRAINT positive_check', 'compare.object-differs', /domain public\.positive \[constraints\]$/],
-    ['a domain takes more', 'ALTER DOMAIN positive DROP CONSTRAINT positive_check; ALTER DOMAIN positive ADD CONSTRAINT positive_check CHECK (VALUE >= 0)', 'compare.object-differs', /domain public\.positive \[constraints\]$/],
+    ['a domain takes anything', 'ALTER DOMAIN positive DROP CONSTRAINT positive_check', 'compare.object-differs', /domain public\.positive \[constraintComments, constraints\]$/],
+    ['a domain takes more', 'ALTER DOMAIN positive DROP CONSTRAINT positive_check; ALTER DOMAIN positive ADD CONSTRAINT positive_check CHECK (VALUE >= 0)', 'compare.object-differs', /domain public\.positive \[constraintComments, constraints\]$/],
+    ['a comment of a domain\'s constraint is gone', 'COMMENT ON CONSTRAINT positive_check ON DOMAIN positive IS NULL', 'compare.object-differs', /domain public\.positive \[constraintComments\]$/],
+    ['a publication tells generated columns', 'ALTER PUBLICATION feed SET (publish_generated_columns = stored)', 'compare.object-differs', /publication feed \[generatedColumns\]$/],
     ['a composite has a comment on an attribute', "COMMENT ON COLUMN pair.a IS 'x'", 'compare.object-differs', /composite type public\.pair \[attributeComments\]$/],
     ['a composite has another attribute', 'ALTER TYPE pair ADD ATTRIBUTE c int', 'compare.object-differs', /composite type public\.pair \[attributes\]$/],
     ['a partition takes other rows', "ALTER TABLE events DETACH PARTITION events_2026; ALTER TABLE events ATTACH PARTITION events_2026 FOR VALUES FROM ('2025-01-01') TO ('2027-01-01')", 'compare.object-differs', /table public\.events_2026 \[partitionBound\]$/],

@@ -116,6 +116,8 @@ const source = `
   create publication part for table messages (id, body) where (id > 5);
   create publication whole for tables in schema s2;
   create type span as range (subtype = text, subtype_opclass = text_pattern_ops);
+  comment on constraint positive_check on domain positive is 'of a domain';
+  create publication generated with (publish_generated_columns = stored);
   create conversion own_latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
 `;
 
