@@ -64,9 +64,6 @@ class Sample extends Array<string> {
   toFixed(): string {
     return '2.0';
   }
-  startsWith(): boolean {
-    return false;
-  }
   override toString(): string {
     return 'sample';
   }
@@ -74,7 +71,14 @@ class Sample extends Array<string> {
     return hint === 'number' ? 2 : 'sample';
   }
 }
-const facts = new Proxy({}, { get: () => Sample.of('sample') }) as never;
+const sample = new Proxy(Sample.of('sample'), {
+  get: (list, key): unknown => {
+    const own: unknown = Reflect.get(list, key);
+    const method: unknown = own === undefined ? Reflect.get(String.prototype, key) : null;
+    return typeof method === 'function' ? (method.bind('sample') as unknown) : own;
+  },
+});
+const facts = new Proxy({}, { get: () => sample }) as never;
 
 describe('the words', () => {
   test.each(all)('of %s: a message in lower case without a full stop, a hint of whole sentences', (_, row) => {
