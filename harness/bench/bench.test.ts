@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -78,6 +79,24 @@ describe('a measured command', () => {
     await expect(measure({ program: 'sh', words: ['-c', 'echo no such table >&2; exit 3'], signal })).rejects.toThrow('sh ended with 3: no such table');
     await expect(measure({ program: 'sh', words: ['-c', 'kill -9 $$'], signal })).rejects.toThrow('sh ended with SIGKILL');
     await expect(measure({ program: '/nonexistent', words: [], signal })).rejects.toThrow('ENOENT');
+  });
+
+  test('that is aborted has ended by the time that it is told', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'backup-drills-bench-'));
+    try {
+      const abort = new AbortController();
+      const removed = join(directory, 'removed');
+      const up = once(watch(directory, { signal: abort.signal }).on('error', () => undefined), 'change');
+      const script = `const { writeFileSync } = require('node:fs'); const [file] = process.argv.slice(1);
+        process.on('SIGTERM', () => { writeFileSync(file, ''); process.exit(1); }); writeFileSync(file + '.up', ''); setInterval(() => {}, 1000)`;
+      const measured = measure({ program: process.execPath, words: ['-e', script, removed], signal: abort.signal, killSignal: 'SIGTERM' });
+      await up;
+      abort.abort(new Error('enough'));
+      await expect(measured).rejects.toThrow(/abort/i);
+      expect(existsSync(removed)).toBe(true);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   });
 });
 

@@ -18,7 +18,7 @@ const tables = {
 };
 
 /** Writes about `bytes` of SQL, gzipped at pg_dump's usual level 6. */
-export async function writeDump(path: string, options: { readonly seed: number; readonly bytes: number }): Promise<GeneratedDump> {
+export async function writeDump(path: string, options: { readonly seed: number; readonly bytes: number; readonly signal?: AbortSignal }): Promise<GeneratedDump> {
   const count = { plainBytes: 0, media: 0, messages: 0 };
   const text = function* (): Generator<Buffer> {
     for (const chunk of dumpText(options, count)) {
@@ -27,7 +27,7 @@ export async function writeDump(path: string, options: { readonly seed: number; 
       yield bytes;
     }
   };
-  await pipeline(Readable.from(text(), { objectMode: false }), createGzip({ level: 6 }), createWriteStream(path, { mode: 0o600 }));
+  await pipeline(Readable.from(text(), { objectMode: false }), createGzip({ level: 6 }), createWriteStream(path, { mode: 0o600 }), { signal: options.signal });
   return { path, plainBytes: count.plainBytes, rows: { media_objects: count.media, messages: count.messages } };
 }
 

@@ -18,6 +18,8 @@ export interface Command {
   readonly cwd?: string;
   readonly input?: string;
   readonly signal: AbortSignal;
+  /** What an abort sends; SIGTERM where the command has something of its own to remove. Default: SIGKILL. */
+  readonly killSignal?: NodeJS.Signals;
 }
 
 // The kernel keeps the mark, so that only what grows between the last look and the exit is missed.
@@ -26,9 +28,10 @@ const lookEveryMs = 10;
 /** @throws Error with the end of stderr where the command does not end with 0 */
 export async function measure(command: Command): Promise<Measured> {
   const started = performance.now();
-  const child = spawn(command.program, command.words, { cwd: command.cwd, env: { ...process.env, ...command.env }, stdio: 'pipe', signal: command.signal, killSignal: 'SIGKILL' });
+  const child = spawn(command.program, command.words, { cwd: command.cwd, env: { ...process.env, ...command.env }, stdio: 'pipe', signal: command.signal, killSignal: command.killSignal ?? 'SIGKILL' });
   const peaks = new Map<number, number>();
   const timer = setInterval(() => look(child.pid, peaks), lookEveryMs);
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   try {
     const [out, err] = [collect(child.stdout), collect(child.stderr)];
     child.stdin.on('error', () => undefined).end(command.input ?? '');
@@ -38,6 +41,8 @@ export async function measure(command: Command): Promise<Measured> {
     return { ms, peakBytes: peaks.size === 0 ? null : Math.max(...peaks.values()), stdout: await out };
   } finally {
     clearInterval(timer);
+    // An abort is told before the command has ended; what it still removes is removed by then.
+    if (child.pid !== undefined) await gone;
   }
 }
 

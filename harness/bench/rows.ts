@@ -22,8 +22,12 @@ export type PlannedRow = { readonly row: Row } | { readonly row: Pick<Row, 'name
 
 const checkout = resolve(import.meta.dirname, '../..');
 
-export function planRows(place: BenchPlace): PlannedRow[] {
-  return [inspectRow(place), restoreRow(place), rehearsalRow(place)];
+const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow>> = { inspect: inspectRow, restore: restoreRow, rehearsal: rehearsalRow };
+export const rowNames: readonly string[] = Object.keys(rows);
+
+/** The rows of these names; all of them where none is named. */
+export function planRows(place: BenchPlace, names: readonly string[]): PlannedRow[] {
+  return Object.entries(rows).filter(([name]) => names.length === 0 || names.includes(name)).map(([, plan]) => plan(place));
 }
 
 function inspectRow({ dump, work, signal }: BenchPlace): PlannedRow {
@@ -74,7 +78,7 @@ function rehearsalRow({ work, signal }: BenchPlace): PlannedRow {
       goal: null,
       ours: {
         label: 'rehearsal',
-        run: async () => measure({ program: process.execPath, words: [join(checkout, 'harness/enter.mjs'), 'drill', '--config', config, '--json'], cwd: checkout, signal }),
+        run: async () => measure({ program: process.execPath, words: [join(checkout, 'harness/enter.mjs'), 'drill', '--config', config, '--json'], cwd: checkout, signal, killSignal: 'SIGTERM' }),
         check: async ({ stdout }) => differs((JSON.parse(stdout) as { verdict: string }).verdict, 'verified'),
       },
       theirs: null,

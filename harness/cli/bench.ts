@@ -1,12 +1,13 @@
 // `npm run bench`: measures ours against theirs on data of its own making, and removes all of it.
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { arch, cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { writeDump } from '../bench/data.ts';
 import { type RowResult, type Spread, pair, withoutFigure } from '../bench/pair.ts';
-import { planRows } from '../bench/rows.ts';
-import { openScratch } from '../run/scratch.ts';
+import { planRows, rowNames } from '../bench/rows.ts';
+import { type Finding, StepEnded } from '../run/finding.ts';
+import { type Scratch, openScratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { startEmbedded } from '../servers/embedded.ts';
 import type { CliCommand } from '../cli.ts';
@@ -29,43 +30,70 @@ export const command: CliCommand = {
     const quick = options['quick'] === true;
     const [scale, repeats, seed] = [quick ? 20 : number(options['scale']), quick ? 1 : number(options['repeats']), number(options['seed'])];
     if (scale === null || repeats === null || seed === null) {
-      process.stderr.write('--scale, --repeats and --seed take a whole number from 1\n');
-      return 2;
+      return complain('--scale, --repeats and --seed take a whole number from 1');
     }
-    const results = await bench({ scale, repeats, warmUps: quick ? 0 : 1, seed, names });
-    if (results.length === 0) {
-      process.stderr.write(`no row is named ${names.join(' or ')}\n`);
-      return 2;
-    }
-    process.stdout.write(`${table(results)}\n`);
+    const unknown = names.filter((name) => !rowNames.includes(name));
+    if (unknown.length > 0) return complain(`no row is named ${unknown.join(' or ')}; there are ${rowNames.join(', ')}`);
     const file = options['json'];
+    // Now, not after minutes of measuring.
+    if (typeof file === 'string' && !isWritable(file)) return complain(`--json: ${file} cannot be written`);
+    const results = await bench({ scale, repeats, warmUps: quick ? 0 : 1, seed, names });
+    if (typeof results === 'string') return complain(results);
+    process.stdout.write(`${table(results)}\n`);
     if (typeof file === 'string') writeFileSync(file, `${JSON.stringify({ format: 'backup-drills/bench/1', at: new Date().toISOString(), machine: machine(), scaleMegabytes: scale, repeats, seed, rows: results }, null, 2)}\n`);
     return results.some((result) => result.problem !== null && !result.problem.startsWith(notRun)) ? 1 : 0;
   },
 };
 
 const notRun = 'not run: ';
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const told = ({ code, message, hint }: Finding): string => `${code}: ${message}\n${hint}`;
 
-async function bench(options: { scale: number; repeats: number; warmUps: number; seed: number; names: readonly string[] }): Promise<RowResult[]> {
-  const abort = new AbortController();
-  const stop = (): void => abort.abort(new Error('interrupted'));
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-  const scratch = openScratch({ root: tmpdir(), runId: `bench-${randomBytes(4).toString('hex')}`, needBytes: options.scale * megabyte * 6 });
+function complain(sentence: string): number {
+  process.stderr.write(`${sentence}\n`);
+  return 2;
+}
+
+function isWritable(file: string): boolean {
   try {
+    closeSync(openSync(file, 'a'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The rows, or why there are none. */
+async function bench(options: { scale: number; repeats: number; warmUps: number; seed: number; names: readonly string[] }): Promise<RowResult[] | string> {
+  const abort = new AbortController();
+  const stop = (signal: NodeJS.Signals): void => {
+    if (!abort.signal.aborted) process.stderr.write(`${signal}: stopping, and removing what is there …\n`);
+    abort.abort(new Error(signal));
+  };
+  // For good: a second one, as from an impatient terminal or a process group, must not cut the removal short.
+  for (const signal of signals) process.on(signal, stop);
+  let scratch: Scratch | null = null;
+  try {
+    scratch = openScratch({ root: tmpdir(), runId: `bench-${randomBytes(4).toString('hex')}`, needBytes: options.scale * megabyte * 6 });
     process.stdout.write(`generating ${options.scale} MB of SQL …\n`);
-    const dump = await writeDump(join(scratch.work, 'bench.sql.gz'), { seed: options.seed, bytes: options.scale * megabyte });
+    const dump = await writeDump(join(scratch.work, 'bench.sql.gz'), { seed: options.seed, bytes: options.scale * megabyte, signal: abort.signal });
     const server = await startEmbedded({ scratch, major: 18, signal: abort.signal });
     const results: RowResult[] = [];
-    for (const planned of planRows({ work: scratch.work, dump, server, signal: abort.signal })) {
-      if (options.names.length > 0 && !options.names.includes(planned.row.name)) continue;
+    for (const planned of planRows({ work: scratch.work, dump, server, signal: abort.signal }, options.names)) {
+      abort.signal.throwIfAborted();
       process.stdout.write(`${planned.row.name}: ${planned.row.what}\n`);
       results.push('lacks' in planned ? withoutFigure(planned.row, `${notRun}this machine has no ${planned.lacks}`) : await pair(planned.row, options));
     }
+    abort.signal.throwIfAborted();
     return results;
+  } catch (error) {
+    if (abort.signal.aborted) return 'interrupted: no figures';
+    if (error instanceof StepEnded) return error.findings.map(told).join('\n');
+    throw error;
   } finally {
-    process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
-    const proof = await teardown(scratch.path);
-    for (const finding of proof.findings) process.stderr.write(`${finding.code}: ${finding.message}\n${finding.hint}\n`);
+    const proof = scratch === null ? null : await teardown(scratch.path);
+    for (const finding of proof?.findings ?? []) process.stderr.write(`${told(finding)}\n`);
+    for (const signal of signals) process.off(signal, stop);
   }
 }
 
