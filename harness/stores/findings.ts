@@ -20,7 +20,7 @@ export const storeFindings = defineFindings({
     () => 'Name a dump after its UTC date, db-YYYY-MM-DD.sql.gz (encrypted: db-YYYY-MM-DD.sql.gz.age), or point the store at the directory that holds such files; if it did hold them, find out who emptied it before the next backup runs.',
   ),
   'catalog.stray': warning<{ count: number; first: readonly string[] }>(
-    ({ count, first }) => `${count} ${count === 1 ? 'entry' : 'entries'} that belong to no backup: ${names(first, count)}`,
+    ({ count, first }) => `${count === 1 ? 'an entry belongs' : `${count} entries belong`} to no backup: ${names(first, count)}`,
     () => 'Move what is none of the backups out of the store, or rename it if it is one.',
   ),
   'catalog.unparseable-set-name': defect<{ count: number; first: readonly string[] }>(
@@ -45,7 +45,7 @@ export const storeFindings = defineFindings({
   ),
   'catalog.dump-missing': defect<{ sets: readonly string[] }>(
     ({ sets }) => `no dump in the backup set of ${sets.join(', ')}`,
-    () => 'Its manifest or globals are there and its dump is gone, so the set restores nothing: look for who deleted it, and take a new backup.',
+    () => 'Its manifest or globals are there and its dump is gone, so the set restores nothing: look for who deleted or renamed it, and take a new backup.',
   ),
   'catalog.unfinished-upload': warning<{ count: number; first: readonly string[] }>(
     ({ count, first }) => `${count} unfinished ${count === 1 ? 'upload' : 'uploads'}: ${names(first, count)}`,
@@ -89,7 +89,7 @@ export const storeFindings = defineFindings({
   // Decryption.
   'decrypt.no-identity': obstacle<{ object: string }>(
     ({ object }) => `${object} is encrypted and no age identity is configured`,
-    () => 'Give the drill its age identity (AGE-SECRET-KEY-1…) through the environment variable or file that the configuration names, and run it again.',
+    () => 'Give the drill the identity file that age-keygen wrote, as keys: { identityFile: … } in the configuration, and run it again; nothing of this set can be judged without it.',
   ),
   'decrypt.bad-identity': obstacle<{ line: number; why: string }>(
     ({ line, why }) => `line ${line} of the age identities is none: ${why}`,
@@ -97,7 +97,7 @@ export const storeFindings = defineFindings({
   ),
   'decrypt.wrong-recipient': defect<{ object: string; recipients: readonly string[]; tried: readonly string[] }>(
     ({ object, tried }) => `${object} is not encrypted to ${tried.length === 1 ? 'the key' : `any of the ${tried.length} keys`} that this drill holds`,
-    () => 'Compare the public keys among the facts with the recipients in the backup script: if the script is wrong, correct it and take a new backup at once; if the key is lost, every backup made for it is lost too.',
+    ({ tried }) => `The drill's public key is ${tried.join(', ')}. If the backup script does not name it as a recipient, correct the script and take a new backup at once; if it names it now, this set is of another key: give the drill that one. A key that is lost takes every backup made for it alone.`,
   ),
   'decrypt.truncated': defect<{ object: string; where: string }>(
     ({ object, where }) => `${object} does not end as age wrote it: ${where}`,

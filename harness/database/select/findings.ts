@@ -28,7 +28,8 @@ export const selectFindings = defineFindings({
   ),
   'dump.size-mismatch': defect<{ set: string; bytes: number; expected: number }>(
     ({ set, bytes, expected }) => `the dump of ${set} has ${bytes} bytes, its manifest says ${expected}`,
-    () => 'It was cut, or manifest and dump belong to different backups: drill another set with --date, and look into the log of that backup.',
+    ({ bytes, expected }) =>
+      `${bytes < expected ? 'It was cut' : 'Something was written behind its end'}, or manifest and dump belong to different backups: drill another set with --date, and look into the log of that backup.`,
   ),
   'dump.sha256-mismatch': defect<{ set: string; sha256: string; expected: string }>(
     ({ set }) => `the dump of ${set} has the size that its manifest says, but other bytes`,
