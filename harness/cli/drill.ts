@@ -1,22 +1,22 @@
 // npm run drill: one drill from the command line to the exit code.
 import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, isAbsolute, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { How } from '../database/select/select.ts';
 import { ConsoleReport } from '../report/console.ts';
-import { appendToLog } from '../report/drill-log.ts';
-import { findAbandoned } from '../run/abandoned.ts';
 import type { Finding } from '../run/finding.ts';
 import type { DrillRun } from '../run/record.ts';
 import { thisProcess } from '../run/register-processes.ts';
+import { scratchPrefix } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { reapAbandoned } from '../run/teardown-reap.ts';
 import { exitCodes } from '../run/verdict.ts';
-import { type Envelope, type RunFiles, filesOf, runSuite } from '../suite/run.ts';
+import { type Envelope, type RunFiles, filesOf, logAbandoned, runSuite } from '../suite/run.ts';
 import { type DrillSettings, drillPlan, drillScope } from '../unit/drill.ts';
 import { rehearsalClockShiftMs } from '../unit/rehearsal.ts';
 import type { CliCommand } from '../cli.ts';
@@ -51,7 +51,7 @@ export const command: CliCommand = {
       .option('--seed <text>', 'with --random-older: choose as the run with this seed did')
       .option('--real', 'refuse to rehearse: for schedules, which mean real backups')
       .option('--keep', 'leave the restored database up, and say how to connect and how to remove it')
-      .option('--remove <run>', 'remove what --keep left of that run, and nothing else')
+      .option('--remove <run>', 'remove what --keep left of that run (its id, or its directory), and nothing else')
       .option('--trigger <name>', 'what started the run, for the record', process.env['CI'] === undefined ? 'manual' : 'ci')
       .option('--quiet', 'print the end only')
       .option('--json', 'print the record as JSON on stdout, progress on stderr (with npm run --silent)')
@@ -90,7 +90,7 @@ async function drill(options: DrillOptions, { config, file, digest }: Loaded): P
     kind: rehearsal ? 'rehearsal' : 'drill',
     application: config.application,
     trigger: options.trigger,
-    operator: userInfo().username,
+    operator: operator(),
     host: hostname(),
     versions: { 'backup-drills': packageJson.version, node: process.versions.node, platform: `${process.platform}-${process.arch}` },
     config: { file: relative(root, file), digest },
@@ -115,6 +115,8 @@ async function drill(options: DrillOptions, { config, file, digest }: Loaded): P
     abort.abort(new Error(signal));
   };
   for (const signal of signals) process.on(signal, stop);
+  // A pipe whose reader left, a terminal that was closed: the record tells, and what is up must be torn down.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {
     const record = await runSuite({
       root,
@@ -135,7 +137,7 @@ async function drill(options: DrillOptions, { config, file, digest }: Loaded): P
     return exitCodes[record.verdict];
   } catch (error) {
     const cause = error as NodeJS.ErrnoException;
-    if (cause.code === undefined || !['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST', 'EDQUOT'].includes(cause.code)) throw error;
+    if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENOENT', 'ELOOP', 'EIO', 'ENAMETOOLONG'].includes(cause.code ?? '')) throw error;
     return complain(`inconclusive: nothing can be recorded under ${config.reports} (${cause.code}). A drill without its record is no drill: make that directory writable, or set reports in ${relative(process.cwd(), file)}.`);
   } finally {
     for (const signal of signals) process.off(signal, stop);
@@ -144,18 +146,22 @@ async function drill(options: DrillOptions, { config, file, digest }: Loaded): P
 
 /** Logs runs that never ended, and removes what they left. */
 async function lookBack(reports: string, scratchRoot: string): Promise<Finding[]> {
-  const abandoned = findAbandoned(join(reports, 'out'));
-  for (const { record, sha256 } of abandoned) appendToLog(filesOf(reports, record.run, record.kind).log, record, sha256);
-  const roots = new Set([scratchRoot, ...abandoned.flatMap(({ record }) => (record.scratch === null ? [] : [join(record.scratch, '..')]))]);
-  const reaped = await reapAbandoned({ roots: [...roots] });
-  return [...abandoned, ...reaped].map(({ finding }) => finding);
+  const { found, roots } = await logAbandoned(reports);
+  const reaped = await reapAbandoned({ roots: [...new Set([scratchRoot, ...roots])] });
+  return [...found, ...reaped.map(({ finding }) => finding)];
 }
 
-async function remove(run: string, { config }: Loaded): Promise<number> {
-  const proof = await teardown(join(config.scratch, `backup-drills-${run}`));
+/** @param named the run's id, or its scratch directory */
+async function remove(named: string, { config }: Loaded): Promise<number> {
+  const path = isAbsolute(named) ? named : join(config.scratch, `${scratchPrefix}${named}`);
+  if (!existsSync(path)) {
+    const there = existsSync(config.scratch) ? readdirSync(config.scratch).filter((name) => name.startsWith(scratchPrefix)).map((name) => name.slice(scratchPrefix.length)) : [];
+    return complain(`nothing of run ${named} is left: there is no ${path}${there.length === 0 ? '' : `; there is something of ${there.join(', ')}`}`);
+  }
+  const proof = await teardown(path);
   for (const finding of proof.findings) process.stderr.write(`${finding.code}: ${finding.message}\n${finding.hint}\n`);
   if (proof.findings.some((finding) => finding.severity === 'error')) return exitCodes.inconclusive;
-  process.stdout.write(`removed what run ${run} had kept\n`);
+  process.stdout.write(`removed what run ${basename(path).slice(scratchPrefix.length)} had left\n`);
   return 0;
 }
 
@@ -164,6 +170,15 @@ function usageProblem(options: DrillOptions): string | null {
   if (options.date !== undefined && options.randomOlder === true) return '--date and --random-older exclude each other';
   if (options.store !== undefined && options.from !== undefined) return '--store and --from exclude each other: a directory, or the name of a configured store';
   return null;
+}
+
+/** A container may run under a number that no user has. */
+function operator(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 function complain(sentence: string): number {
@@ -177,7 +192,8 @@ const shown = (path: string): string => (relative(process.cwd(), path).startsWit
 /** What the reader most likely wants to do next. */
 function afterwards(record: DrillRun, options: DrillOptions): string[] {
   const lines: string[] = [];
-  if (options.keep === true && record.scratch !== null) {
+  const tornDown = record.steps.some((step) => step.id === 'run.teardown');
+  if (options.keep === true && record.scratch !== null && !tornDown) {
     const connect = record.steps.find((step) => step.id === 'run.keep')?.evidence?.['connect'];
     lines.push('', ...(typeof connect === 'string' ? [`The restored database is up:  ${connect}`] : ['Nothing was restored; the scratch directory is kept.']), `Remove it, and the restored data:  npm run drill -- --remove ${record.run}`);
   }

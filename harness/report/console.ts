@@ -59,14 +59,18 @@ export class ConsoleReport {
     const took = figures.restoreMs === null ? 'not restored' : `restored in ${duration(figures.restoreMs)} (a lower bound on the RTO)`;
     this.#line(`${record.kind} · ${set} · ${age} · ${took}`);
     this.#line(`${record.steps.length} step${record.steps.length === 1 ? '' : 's'}: ${counts.join(', ')}${record.endedAt === null ? '' : ` · ${duration(Date.parse(record.endedAt) - Date.parse(record.startedAt))} in all`}`);
-    const todo = record.steps.flatMap((step) => step.findings.filter((finding) => finding.severity === 'error').map((finding) => ({ step, finding })));
+    // Where nothing was printed on the way, a warning would never be read.
+    const told = (severity: string): boolean => severity === 'error' || (this.#options.quiet && severity === 'warning');
+    const todo = record.steps.flatMap((step) => step.findings.filter((finding) => told(finding.severity)).map((finding) => ({ step, finding })));
     const silent = record.steps.filter((step) => step.outcome !== 'passed' && !step.findings.some((finding) => finding.severity === 'error'));
     if (todo.length > 0) this.#line('\nWhat to do:');
     for (const { step, finding } of todo) {
       this.#line(`  ${finding.code} (${step.id}): ${printable(finding.message)}`);
       this.#line(`    ${printable(finding.hint)}`);
     }
-    if (todo.length === 0 && silent.length > 0 && record.verdict !== 'verified') this.#line(`\nNot proven: ${silent.map((step) => `${step.id} (${step.reason ?? 'no reason'})`).join(', ')}`);
+    const [first] = silent;
+    if (record.ended === 'interrupted') this.#line('\nInterrupted before its end: start it again.');
+    else if (todo.length === 0 && first !== undefined && record.verdict !== 'verified') this.#line(`\nNot proven: ${printable(`${first.id} (${first.reason ?? 'no reason'})`)}${silent.length === 1 ? '' : `, and ${silent.length - 1} more`}`);
     this.#line('');
     for (const [name, path] of files) this.#line(`${name.padEnd(9)}${path}`);
     for (const line of after) this.#line(line);
@@ -83,7 +87,7 @@ export class ConsoleReport {
     const of = progress.total === null ? '' : ` of ${count(progress.total)}`;
     const rate = since > 1000 && progress.unit === 'bytes' ? `, ${bytes((1000 * progress.done) / since)}/s` : '';
     const what = progress.what === undefined ? '' : ` · ${printable(progress.what)}`;
-    this.#paint(`…${share.padStart(5)} ${running.step.title}: ${count(progress.done)}${of}${rate}, ${duration(since)}${what}`);
+    this.#paint(`…${share.padStart(5)} ${printable(running.step.title)}: ${count(progress.done)}${of}${rate}, ${duration(since)}${what}`);
   }
 
   /** The moving line on a terminal; elsewhere a line of its own. */

@@ -23,10 +23,15 @@ export function appendToLog(path: string, record: DrillRun, recordSha256: string
   appendFileSync(path, head + logLine(record, recordSha256), { flush: true });
 }
 
-/** The sha256 in the last line of a log, or null: each record names the one before it. */
+/** The sha256 in the last line of a log, or null: each record names the one before it. @throws the file system's error. */
 export function lastLogged(path: string): string | null {
   if (!existsSync(path)) return null;
-  return readFileSync(path, 'utf8').match(/\| ([0-9a-f]{64}) \|\s*$/)?.[1] ?? null;
+  try {
+    return readFileSync(path, 'utf8').match(/\| ([0-9a-f]{64}) \|\s*$/)?.[1] ?? null;
+  } catch (error) {
+    // Reading a directory fails without naming it.
+    throw Object.assign(error as Error, { path });
+  }
 }
 
 export function logLine(record: DrillRun, recordSha256: string): string {

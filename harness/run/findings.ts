@@ -1,5 +1,5 @@
 // Findings of the run itself, whatever part it drills.
-import { defineFindings, obstacle, note } from './finding.ts';
+import { defineFindings, note, obstacle, warning } from './finding.ts';
 
 export const runFindings = defineFindings({
   'run.broken': obstacle<{ step: string; error: string; where: string | null }>(
@@ -17,6 +17,10 @@ export const runFindings = defineFindings({
   'run.report-unwritten': obstacle<{ path: string; error: string }>(
     ({ path, error }) => `the report ${path} could not be written: ${error}`,
     () => 'A drill without its report is not a pass: make the reports directory writable and run the drill again.',
+  ),
+  'run.record-unreadable': warning<{ path: string }>(
+    ({ path }) => `${path} is no record that this version can read`,
+    ({ path }) => `Whether that run ended cannot be told: look at ${path}, and move its directory away.`,
   ),
   'run.abandoned': note<{ run: string; startedAt: string; step: string }>(
     ({ run, startedAt, step }) => `run ${run}, started ${startedAt}, never ended (last step: ${step})`,

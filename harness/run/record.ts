@@ -61,11 +61,15 @@ export function recordJsonSchema(): object {
   return z.toJSONSchema(recordSchema, { target: 'draft-2020-12' });
 }
 
-/** Replaces the record at `path` atomically and durably. @throws the file system's error. Returns its sha256. */
-export function writeRecord(path: string, record: DrillRun): string {
+/** A record as it is written, and the sha256 of that. */
+export function recordText(record: DrillRun): { readonly text: string; readonly sha256: string } {
   const text = `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`;
-  writeDurably(path, text);
-  return createHash('sha256').update(text).digest('hex');
+  return { text, sha256: createHash('sha256').update(text).digest('hex') };
+}
+
+/** Replaces the record at `path` atomically and durably. @throws the file system's error. */
+export function writeRecord(path: string, record: DrillRun): void {
+  writeDurably(path, recordText(record).text);
 }
 
 /** @throws when there is none or it is no record. */

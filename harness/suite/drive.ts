@@ -1,13 +1,16 @@
 // The command's side of a run: starts vitest on the drill and the operator's checks, and folds what the journal and
 // vitest tell into the steps of the record. Both must agree before anything counts as passed.
 import { relative } from 'node:path';
+import { Writable } from 'node:stream';
 import { setInterval } from 'node:timers';
+import type { SerializedError } from 'vitest';
 import { type Reporter, type TestCase, type TestModule, type TestSpecification, createVitest } from 'vitest/node';
 import type { RunEvent, StepResult } from '../run/execute.ts';
 import { brokenHarness, judge, notRun } from '../run/execute.ts';
 import { runFindings } from '../run/findings.ts';
 import { JournalReader } from '../run/journal.ts';
 import type { RecordedStep } from '../run/record.ts';
+import { redact } from '../run/redact.ts';
 import { checkFindings } from './findings.ts';
 import type { WorkerOrder } from './worker.ts';
 
@@ -28,9 +31,11 @@ export interface DriveOptions<Settings> {
 
 const journalEveryMs = 50;
 
-/** The step that stands for a check file until its tests are known. */
-export function plannedCheck(root: string, file: string): RecordedStep {
-  return { id: `check.${stem(file)}`, part: 'database', title: relative(root, file), compares: false, ...bare(notRun) };
+/** The steps that stand for the check files until their tests are known: told by their titles, the files' own paths. */
+export function plannedChecks(root: string, files: readonly string[]): RecordedStep[] {
+  const steps: RecordedStep[] = [];
+  for (const file of files) steps.push({ id: free(`check.${stem(file)}`, steps), part: 'database', title: relative(root, file), compares: false, ...bare(notRun) });
+  return steps;
 }
 
 /** Runs the drill and the checks to their end. Afterwards every step that did not end by itself is still `errored`. */
@@ -39,6 +44,7 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
   const fold = new Fold(options);
   const read = (): void => journal.read().forEach((event) => fold.take(event));
   const timer = setInterval(read, journalEveryMs);
+  process.on('newListener', refuseListener);
   const vitest = await createVitest(
     'test',
     {
@@ -64,6 +70,8 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
       sequence: { sequencer: class { shard = (files: TestSpecification[]) => files; sort = (files: TestSpecification[]) => drillFirst(options.drill, files); }, hooks: 'stack' },
     } as Parameters<typeof createVitest>[1],
     { clearScreen: false, logLevel: 'silent', server: { watch: null } },
+    // What a check prints may be a row, and stdout may be for the record alone.
+    { stdout: nowhere(), stderr: nowhere() },
   );
   const kill = (): void => fold.killWorker();
   options.signal.addEventListener('abort', kill, { once: true });
@@ -71,10 +79,12 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
     vitest.provide('order', JSON.stringify(options.order));
     if (!options.signal.aborted) await Promise.race([vitest.start([]), aborted(options.signal)]);
   } finally {
-    clearInterval(timer);
     options.signal.removeEventListener('abort', kill);
     kill();
+    // Read on meanwhile: a worker that had not told its pid yet is killed when it does, and without that never stops.
     await vitest.close();
+    clearInterval(timer);
+    process.off('newListener', refuseListener);
     process.exitCode = undefined; // vitest sets it; the verdict alone decides the exit
     read();
     journal.close();
@@ -82,22 +92,28 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
   }
 }
 
+type FoldOptions = Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill' | 'signal'>;
+
 class Fold implements Reporter {
-  readonly #options: Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill'>;
+  readonly #options: FoldOptions;
   readonly #agreed = new Set<string>();
   /** Steps whose result came from the worker. */
   readonly #journaled = new Set<string>();
   /** Tests of check files that have become steps. */
   readonly #taken = new Set<string>();
   #running: string | null = null;
+  #loose: SerializedError[] = [];
   #worker: number | null = null;
 
-  constructor(options: Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill'>) {
+  constructor(options: FoldOptions) {
     this.#options = options;
   }
 
   take(event: RunEvent): void {
-    if (event.event === 'worker') this.#worker = event.pid;
+    if (event.event === 'worker') {
+      this.#worker = event.pid;
+      if (this.#options.signal.aborted) this.killWorker();
+    }
     if (event.event === 'started') {
       this.#running = event.step;
       this.#set(event.step, { ...notRun, reason: 'not ended', startedAt: event.at });
@@ -121,6 +137,15 @@ class Fold implements Reporter {
     this.#worker = null;
   }
 
+  /** So that a check which hangs is known by name. */
+  onTestCaseReady(test: TestCase): void {
+    const planned = this.#standIn(test.module);
+    if (planned === undefined) return;
+    const at = new Date().toISOString();
+    this.#set(planned.id, { ...notRun, reason: `"${test.fullName}" has not ended`, startedAt: at });
+    this.#options.onEvent({ event: 'started', step: planned.id, at });
+  }
+
   onTestCaseResult(test: TestCase): void {
     const step = test.meta().step;
     if (step === undefined) this.#takeCheck(test);
@@ -134,14 +159,18 @@ class Fold implements Reporter {
       return;
     }
     const file = relative(this.#options.root, module.moduleId);
-    const planned = `check.${stem(module.moduleId)}`;
+    const planned = this.#standIn(module)?.id ?? '';
     const error = module.errors()[0];
     const tests = [...module.children.allTests()];
     // A test that vitest refused to run, or lost, has had no result of its own.
     for (const test of tests) if (!this.#taken.has(test.id)) this.#takeCheck(test);
-    if (error !== undefined && !/^No test suite found/.test(error.message)) this.#settle(planned, this.#result([checkFindings.find('check.not-loaded', { file, line: null, error: firstLine(error) })]));
+    if (error !== undefined && !/^No test suite found/.test(error.message)) this.#settle(planned, this.#result([checkFindings.find('check.not-loaded', { file, line: null, error: redact(databaseError(error) ?? `${error.name}: ${error.message.split('\n')[0] ?? ''}`) })]));
     else if (tests.length === 0) this.#settle(planned, this.#result([checkFindings.find('check.empty', { file, line: null })]));
     else this.#settle(planned, null);
+  }
+
+  onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+    this.#loose = [...unhandled];
   }
 
   /** The journal's `passed` stands only where vitest said so too. */
@@ -153,8 +182,25 @@ class Fold implements Reporter {
     const lost = this.#running;
     if (lost !== null) {
       const step = this.#options.steps.find((candidate) => candidate.id === lost);
-      this.take({ event: 'ended', step: lost, result: { ...this.#result([runFindings.find('run.worker-died', { step: lost })]), startedAt: step?.startedAt ?? null } });
+      // Killed by the command itself, it has not died of anything.
+      const result = this.#options.signal.aborted ? { ...notRun, reason: 'interrupted', endedAt: new Date().toISOString() } : this.#result([runFindings.find('run.worker-died', { step: lost })]);
+      this.take({ event: 'ended', step: lost, result: { ...result, startedAt: step?.startedAt ?? null } });
     }
+    if (this.#options.signal.aborted || lost !== null) return;
+    // A check file still has its stand-in: the process ended in the first of them.
+    const left = this.#options.steps.find((step) => step.id.startsWith('check.') && step.endedAt === null && step.outcome === 'errored');
+    if (left !== undefined) this.#settle(left.id, this.#result([runFindings.find('run.worker-died', { step: left.id })]));
+    else for (const error of this.#loose) this.#takeLoose(error);
+  }
+
+  /** What nobody awaited: the tests may have passed, and something went wrong all the same. */
+  #takeLoose(error: SerializedError): void {
+    const path: unknown = error['VITEST_TEST_PATH'];
+    const file = typeof path === 'string' ? relative(this.#options.root, path) : null;
+    const result = this.#result([checkFindings.find('check.loose-error', { file, error: databaseError(error) ?? error.name ?? 'Error' })]);
+    const id = free('check.loose-error', this.#options.steps);
+    this.#options.steps.push({ id, part: 'database', title: 'catch every error', compares: false, ...bare(result) });
+    this.#options.onEvent({ event: 'ended', step: id, result });
   }
 
   #takeCheck(test: TestCase): void {
@@ -163,28 +209,27 @@ class Fold implements Reporter {
     const place = { file, line: test.location?.line ?? null };
     const result = test.result();
     const error = result.errors?.[0];
-    const planned = `check.${stem(test.module.moduleId)}`;
+    const planned = this.#standIn(test.module)?.id ?? `check.${stem(test.module.moduleId)}`;
     const id = `${planned}.${slug(test.fullName)}`;
     const evidence = { assertedBy: place.line === null ? file : `${file}:${place.line}`, durationMs: Math.round(test.diagnostic()?.duration ?? 0) };
     const verdict = ((): StepResult => {
       if (result.state === 'passed') return { ...this.#result([]), evidence };
-      if (result.state === 'skipped') return { ...notRun, outcome: 'skipped', reason: (result as { note?: string }).note ?? 'skipped by the check itself' };
+      if (result.state === 'skipped') return { ...notRun, outcome: 'skipped', reason: redact((result as { note?: string }).note ?? 'skipped by the check itself') };
       if (error === undefined || result.state !== 'failed') return this.#result([checkFindings.find('check.broken', { ...place, check: test.fullName, error: 'it never ended' })]);
       if (/expected any number of assertion/.test(error.message)) return this.#result([checkFindings.find('check.asserts-nothing', { ...place, check: test.fullName })]);
-      if (error.name !== 'AssertionError') return this.#result([checkFindings.find('check.broken', { ...place, check: test.fullName, error: firstLine(error) })]);
+      if (error.name !== 'AssertionError') return this.#result([checkFindings.find('check.broken', { file, line: error.stacks?.find((frame) => frame.file === test.module.moduleId)?.line ?? place.line, check: test.fullName, error: databaseError(error) ?? error.name ?? 'Error' })]);
       return { ...this.#result([checkFindings.find('check.failed', { ...place, check: test.fullName, expected: harmless(error.expected), actual: harmless(error.actual) })]), evidence };
     })();
     const at = this.#options.steps.findIndex((step) => step.id === planned);
     const began = test.diagnostic()?.startTime;
-    const step: RecordedStep = { id: this.#free(id), part: 'database', title: `${test.fullName} (${file})`, compares: false, ...bare(verdict), ...(began === undefined ? {} : { startedAt: new Date(began).toISOString(), endedAt: new Date(began + (test.diagnostic()?.duration ?? 0)).toISOString() }) };
+    const step: RecordedStep = { id: free(id, this.#options.steps), part: 'database', title: `${test.fullName} (${file})`, compares: false, ...bare(verdict), ...(began === undefined ? {} : { startedAt: new Date(began).toISOString(), endedAt: new Date(began + (test.diagnostic()?.duration ?? 0)).toISOString() }) };
     this.#options.steps.splice(at === -1 ? this.#options.steps.length : at, 0, step);
     this.#options.onEvent({ event: 'ended', step: step.id, result: verdict });
   }
 
-  #free(id: string): string {
-    let free = id;
-    for (let count = 2; this.#options.steps.some((step) => step.id === free); count += 1) free = `${id}-${count}`;
-    return free;
+  #standIn(module: TestModule): RecordedStep | undefined {
+    const file = relative(this.#options.root, module.moduleId);
+    return this.#options.steps.find((step) => step.id.startsWith('check.') && step.title === file);
   }
 
   #result(findings: Parameters<typeof judge>[0]): StepResult {
@@ -211,17 +256,32 @@ class Fold implements Reporter {
   }
 }
 
+/**
+ * vitest listens to signals and, a millisecond after the first, ends the process; an exception of ours it would end with 1,
+ * which here means "unverified". Both are the command's own: what another adds meanwhile is taken off before it can be called.
+ */
+function refuseListener(event: string | symbol, listener: (...words: unknown[]) => void): void {
+  if (['SIGINT', 'SIGTERM', 'SIGHUP', 'unhandledRejection', 'uncaughtException'].includes(String(event))) queueMicrotask(() => process.off(event, listener));
+}
+
+const nowhere = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() });
 const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 const stem = (file: string): string => slug((file.split('/').at(-1) ?? file).replace(/\.check\.[cm]?[jt]s$/, ''));
 const slug = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '-').replaceAll(/^-|-$/g, '') || 'unnamed';
 const bare = (result: StepResult): Omit<RecordedStep, 'id' | 'part' | 'title' | 'compares'> => ({ ...result, findings: result.findings.map((finding) => ({ ...finding, facts: finding.facts as RecordedStep['findings'][number]['facts'] })), evidence: result.evidence === null ? null : { ...result.evidence } });
 const drillFirst = (drill: string, files: TestSpecification[]): TestSpecification[] => files.toSorted((a, b) => Number(b.moduleId === drill) - Number(a.moduleId === drill) || a.moduleId.localeCompare(b.moduleId, 'en'));
 
-/** Assertion values may be a row's: only numbers, booleans and null are told. */
-const harmless = (value: unknown): string | null => (/^(?:-?\d+(?:\.\d+)?n?|true|false|null|undefined)$/.test(String(value).replaceAll(/^["']|["']$/g, '')) ? String(value) : null);
+/** Assertion values may be a row's: only booleans, null and numbers are told, and of these none as long as a telephone's. */
+const harmless = (value: unknown): string | null => (/^(?:-?\d{1,9}(?:\.\d{1,9})?n?|true|false|null|undefined)$/.test(String(value).replaceAll(/^["']|["']$/g, '')) ? String(value) : null);
 
-/** A check's own error: a database error's text may quote a row, so only its SQLSTATE is told. */
-function firstLine(error: { readonly name?: string; readonly message: string; readonly code?: unknown; readonly severity?: unknown }): string {
-  if (typeof error.code === 'string' && error.severity !== undefined) return `database error, SQLSTATE ${error.code}`;
-  return `${error.name ?? 'Error'}: ${error.message.split('\n')[0] ?? ''}`;
+/** A database error's text may quote a row: only its SQLSTATE is told. Any other's may too (`JSON.parse`), once there are rows. */
+function databaseError(error: object): string | null {
+  return 'code' in error && 'severity' in error && typeof error.code === 'string' ? `database error, SQLSTATE ${error.code}` : null;
+}
+
+/** The id, or the next one with a number that no step has yet. */
+function free(id: string, steps: readonly RecordedStep[]): string {
+  let free = id;
+  for (let count = 2; steps.some((step) => step.id === free); count += 1) free = `${id}-${count}`;
+  return free;
 }

@@ -17,6 +17,10 @@ export const checkFindings = defineFindings({
     (facts) => `check "${facts.check}" asserted nothing`,
     (facts) => `Let it call expect() in ${at(facts)}, or remove it: a check that cannot fail proves nothing.`,
   ),
+  'check.loose-error': obstacle<{ file: string | null; error: string }>(
+    ({ file, error }) => `an error that no check caught${file === null ? '' : ` while ${file} ran`}: ${error}`,
+    () => 'Await every promise in your checks: what fails beside a test fails no test.',
+  ),
   'check.empty': obstacle<Place>(
     (facts) => `check file ${facts.file} holds no check`,
     () => "Give it at least one check('what holds', async ({ db }) => …), or remove the file.",

@@ -1,20 +1,21 @@
 // One run from its first written record to its last: whatever happens in between, what stands on disk never says more
 // than was proven by then.
-import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { appendToLog, lastLogged } from '../report/drill-log.ts';
 import { junitOf } from '../report/junit.ts';
 import type { RunEvent } from '../run/execute.ts';
 import { judge, notRun } from '../run/execute.ts';
+import { findAbandoned } from '../run/abandoned.ts';
 import { type Finding, StepEnded } from '../run/finding.ts';
 import { runFindings } from '../run/findings.ts';
 import { withLock } from '../run/lock.ts';
 import type { Plan } from '../run/plan.ts';
-import { type DrillRun, type RecordedStep, writeDurably, writeRecord } from '../run/record.ts';
+import { type DrillRun, type RecordedStep, recordText, writeDurably, writeRecord } from '../run/record.ts';
 import { openScratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { verdictOf } from '../run/verdict.ts';
-import { drive, plannedCheck } from './drive.ts';
+import { drive, plannedChecks } from './drive.ts';
 
 /** What the envelope of a record says before anything ran. */
 export type Envelope = Pick<DrillRun, 'run' | 'kind' | 'application' | 'trigger' | 'operator' | 'host' | 'versions' | 'config' | 'clock' | 'scope' | 'process'>;
@@ -43,14 +44,18 @@ export interface RunFiles {
   readonly record: string;
   readonly junit: string;
   readonly log: string;
+  /** The record where git keeps it; a rehearsal's goes nowhere. */
+  readonly committed: string | null;
 }
 
 const preparation = 'run.prepare';
 const teardownStep = 'run.teardown';
+const teardownTitle = 'tear down and prove that nothing is left';
 
 export function filesOf(reports: string, run: string, kind: DrillRun['kind']): RunFiles {
   const directory = join(reports, 'out', run);
-  return { directory, record: join(directory, 'record.json'), junit: join(directory, 'junit.xml'), log: kind === 'drill' ? join(reports, 'backup-drills.md') : join(reports, 'out', 'rehearsals.md') };
+  const kept = kind === 'drill' ? { log: join(reports, 'backup-drills.md'), committed: join(reports, 'records', `${run}.json`) } : { log: join(reports, 'out', 'rehearsals.md'), committed: null };
+  return { directory, record: join(directory, 'record.json'), junit: join(directory, 'junit.xml'), ...kept };
 }
 
 /** Runs the plan and the checks, tears down, writes every report. @throws only when not even a record could be written. */
@@ -60,6 +65,7 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
   const steps = plannedSteps(options);
   const startedAt = new Date().toISOString();
   let scratchPath: string | null = null;
+  let kept = false;
   const record = (ended: DrillRun['ended'], previous: string | null = null): DrillRun => ({
     format: 'backup-drills/record/1',
     ...options.envelope,
@@ -76,13 +82,21 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
     const step = settle(steps, id, findings, evidence, since);
     options.onEvent({ event: 'ended', step: id, result: step }, step);
   };
+  /** On the way a full disk stops nothing, least of all the teardown: that the last record is written decides. */
+  const note = (): void => {
+    try {
+      writeRecord(files.record, record('running'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    }
+  };
 
   writeRecord(files.record, record('running'));
   try {
     const scratch = openScratch({ root: options.scratchRoot, runId: options.envelope.run });
     scratchPath = scratch.path;
     tell(preparation, options.found, { scratch: scratch.path, reaped: options.found.length });
-    writeRecord(files.record, record('running'));
+    note();
     await drive({
       root: options.root,
       drill: options.drill,
@@ -91,16 +105,20 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
       steps,
       signal: options.signal,
       onEvent: (event) => {
-        if (event.event !== 'progress') writeRecord(files.record, record('running'));
+        if (event.event !== 'progress') note();
         options.onEvent(event, 'step' in event ? steps.find((step) => step.id === event.step) : undefined);
       },
     });
-    if (options.keep && !options.signal.aborted) scratch.keep();
+    if (options.keep && !options.signal.aborted) {
+      scratch.keep();
+      kept = true;
+    }
   } catch (error) {
     if (!(error instanceof StepEnded)) throw error;
     tell(preparation, [...options.found, ...error.findings], { ...error.evidence });
   } finally {
-    if (scratchPath !== null && !(options.keep && !options.signal.aborted)) {
+    if (options.keep && !kept) steps.push(born(teardownStep, 'run', teardownTitle));
+    if (scratchPath !== null && !kept) {
       const since = new Date();
       const proof = await teardown(scratchPath);
       tell(teardownStep, proof.findings, { ...proof.evidence }, since);
@@ -112,37 +130,89 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
 
 /** Every step of the run, each born not run. */
 function plannedSteps<Settings>(options: RunOptions<Settings>): RecordedStep[] {
-  const born = (id: string, part: RecordedStep['part'], title: string, compares = false): RecordedStep => ({ id, part, title, compares, ...notRun, findings: [], evidence: null });
   return [
     born(preparation, 'run', 'prepare a scratch directory'),
     ...options.plan.steps.map((step) => born(step.id, step.part, step.title, step.compares)),
-    ...options.checks.map((file) => plannedCheck(options.root, file)),
-    ...(options.keep ? [] : [born(teardownStep, 'run', 'tear down and prove that nothing is left')]),
+    ...plannedChecks(options.root, options.checks),
+    ...(options.keep ? [] : [born(teardownStep, 'run', teardownTitle)]),
   ];
 }
+
+const born = (id: string, part: RecordedStep['part'], title: string, compares = false): RecordedStep => ({ id, part, title, compares, ...notRun, findings: [], evidence: null });
 
 /** The last record, the reports, the log line. A report that cannot be written takes the verdict away. */
 async function finish<Settings>(options: RunOptions<Settings>, files: RunFiles, steps: RecordedStep[], record: (ended: DrillRun['ended'], previous?: string | null) => DrillRun): Promise<DrillRun> {
   const ended = options.signal.aborted ? 'interrupted' : 'finished';
-  return withLock(join(options.reports, 'out', '.log'), {}, async () => {
-    const final = record(ended, lastLogged(files.log));
-    try {
-      writeDurably(files.junit, junitOf(final));
-      const sha256 = writeRecord(files.record, final);
-      if (final.kind === 'drill') {
-        mkdirSync(join(options.reports, 'records'), { recursive: true });
-        writeDurably(join(options.reports, 'records', `${final.run}.json`), readFileSync(files.record, 'utf8'));
-      }
-      appendToLog(files.log, final, sha256);
+  try {
+    return await withLock(logLock(options.reports), {}, async () => {
+      const final = record(ended, lastLogged(files.log));
+      writeRecord(files.record, final);
+      lay(files, final);
       return final;
-    } catch (error) {
-      const failure = runFindings.find('run.report-unwritten', { path: (error as NodeJS.ErrnoException).path ?? files.directory, error: (error as NodeJS.ErrnoException).code ?? 'unknown' });
-      steps.push({ id: 'run.report', part: 'run', title: 'write the reports', compares: false, ...notRun, ...judge([failure]), findings: [failure as RecordedStep['findings'][number]], evidence: null });
-      const worse = record(ended);
-      writeRecord(files.record, worse);
-      return worse;
+    });
+  } catch (error) {
+    const findings = unwritten(files, error);
+    steps.push({ ...born('run.report', 'run', 'write the reports'), ...judge(findings), findings: findings as RecordedStep['findings'] });
+    const worse = record(ended);
+    writeRecord(files.record, worse);
+    // What was written before the one that failed must not look better than the record.
+    for (const [path, text] of [[files.junit, junitOf(worse)], [files.committed, recordText(worse).text]] as const) {
+      try {
+        if (path !== null && (path === files.junit || existsSync(path))) writeDurably(path, text);
+      } catch {
+        // It is the one that failed, or is as unwritable: the record and the exit code tell.
+      }
     }
-  });
+    return worse;
+  }
+}
+
+/** Lays down what stays of a run beside its record, the line in the log last. */
+function lay(files: RunFiles, final: DrillRun): void {
+  const { text, sha256 } = recordText(final);
+  writeDurably(files.junit, junitOf(final));
+  if (files.committed !== null) {
+    mkdirSync(dirname(files.committed), { recursive: true });
+    writeDurably(files.committed, text);
+  }
+  appendToLog(files.log, final, sha256);
+}
+
+/** Logs each run that never ended, once, whichever of several runs comes to it first; and says where they had their scratch. */
+export async function logAbandoned(reports: string): Promise<{ readonly found: readonly Finding[]; readonly roots: readonly string[] }> {
+  const out = join(reports, 'out');
+  const found: Finding[] = [];
+  const roots: string[] = [];
+  if (!existsSync(out)) return { found, roots };
+  let files: RunFiles | null = null;
+  try {
+    await withLock(logLock(reports), {}, async () => {
+      const { abandoned, unreadable } = findAbandoned(out);
+      found.push(...unreadable);
+      for (const { record, finding } of abandoned) {
+        files = filesOf(reports, record.run, record.kind);
+        if (record.scratch !== null) roots.push(dirname(record.scratch));
+        const chained = { ...record, previous: lastLogged(files.log) };
+        lay(files, chained);
+        // Only now: what could not be logged is found again by the next run.
+        writeRecord(files.record, chained);
+        found.push(finding);
+      }
+    });
+  } catch (error) {
+    found.push(...unwritten(files ?? filesOf(reports, '', 'drill'), error));
+  }
+  return { found, roots };
+}
+
+const logLock = (reports: string): string => join(reports, 'out', '.log');
+
+/** Why a report was not written. @throws the error, where the file system did not refuse anything. */
+function unwritten(files: RunFiles, error: unknown): readonly Finding[] {
+  if (error instanceof StepEnded) return error.findings;
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code === undefined) throw error;
+  return [runFindings.find('run.report-unwritten', { path: path ?? files.directory, error: code })];
 }
 
 function settle(steps: RecordedStep[], id: string, findings: readonly Finding[], evidence: Record<string, unknown> | null, since: Date): RecordedStep {
