@@ -4,7 +4,7 @@ import { relative } from 'node:path';
 import { Writable } from 'node:stream';
 import { setInterval } from 'node:timers';
 import type { SerializedError } from 'vitest';
-import { type Reporter, type TestCase, type TestModule, type TestSpecification, createVitest } from 'vitest/node';
+import { type Reporter, type TestCase, type TestModule, type TestSpecification, type Vitest, createVitest } from 'vitest/node';
 import type { RunEvent, StepResult } from '../run/execute.ts';
 import { brokenHarness, judge, notRun } from '../run/execute.ts';
 import { runFindings } from '../run/findings.ts';
@@ -17,6 +17,8 @@ import type { WorkerOrder } from './worker.ts';
 export interface DriveOptions<Settings> {
   /** The checkout. */
   readonly root: string;
+  /** A directory that goes with the run, for what vitest writes. */
+  readonly work: string;
   /** Absolute path of the drill file. */
   readonly drill: string;
   /** Absolute paths of check files. */
@@ -44,15 +46,37 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
   const fold = new Fold(options);
   const read = (): void => journal.read().forEach((event) => fold.take(event));
   const timer = setInterval(read, journalEveryMs);
+  const kill = (): void => fold.killWorker();
+  options.signal.addEventListener('abort', kill, { once: true });
   process.on('newListener', refuseListener);
-  const vitest = await createVitest(
+  let vitest: Vitest | undefined;
+  try {
+    vitest = await withDataDirectory(options.work, async () => makeVitest(options, fold));
+    vitest.provide('order', JSON.stringify(options.order));
+    if (!options.signal.aborted) await Promise.race([vitest.start([]), aborted(options.signal)]);
+  } finally {
+    options.signal.removeEventListener('abort', kill);
+    kill();
+    // Read on meanwhile: a worker that had not told its pid yet is killed when it does, and without that never stops.
+    await vitest?.close();
+    clearInterval(timer);
+    process.off('newListener', refuseListener);
+    process.exitCode = undefined; // vitest sets it; the verdict alone decides the exit
+    read();
+    journal.close();
+    fold.end();
+  }
+}
+
+function makeVitest({ root, drill, checks }: Pick<DriveOptions<unknown>, 'root' | 'drill' | 'checks'>, reporter: Reporter): Promise<Vitest> {
+  return createVitest(
     'test',
     {
       config: false,
       watch: false,
-      root: options.root,
-      include: [options.drill, ...options.checks],
-      reporters: [fold],
+      root,
+      include: [drill, ...checks],
+      reporters: [reporter],
       pool: 'forks',
       maxWorkers: 1,
       fileParallelism: false,
@@ -67,29 +91,12 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
       expect: { requireAssertions: true },
       disableConsoleIntercept: false,
       cache: false,
-      sequence: { sequencer: class { shard = (files: TestSpecification[]) => files; sort = (files: TestSpecification[]) => drillFirst(options.drill, files); }, hooks: 'stack' },
+      sequence: { sequencer: class { shard = (files: TestSpecification[]) => files; sort = (files: TestSpecification[]) => drillFirst(drill, files); }, hooks: 'stack' },
     } as Parameters<typeof createVitest>[1],
     { clearScreen: false, logLevel: 'silent', server: { watch: null } },
     // What a check prints may be a row, and stdout may be for the record alone.
     { stdout: nowhere(), stderr: nowhere() },
   );
-  const kill = (): void => fold.killWorker();
-  options.signal.addEventListener('abort', kill, { once: true });
-  try {
-    vitest.provide('order', JSON.stringify(options.order));
-    if (!options.signal.aborted) await Promise.race([vitest.start([]), aborted(options.signal)]);
-  } finally {
-    options.signal.removeEventListener('abort', kill);
-    kill();
-    // Read on meanwhile: a worker that had not told its pid yet is killed when it does, and without that never stops.
-    await vitest.close();
-    clearInterval(timer);
-    process.off('newListener', refuseListener);
-    process.exitCode = undefined; // vitest sets it; the verdict alone decides the exit
-    read();
-    journal.close();
-    fold.end();
-  }
 }
 
 type FoldOptions = Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill' | 'signal'>;
@@ -262,6 +269,19 @@ class Fold implements Reporter {
  */
 function refuseListener(event: string | symbol, listener: (...words: unknown[]) => void): void {
   if (['SIGINT', 'SIGTERM', 'SIGHUP', 'unhandledRejection', 'uncaughtException'].includes(String(event))) queueMicrotask(() => process.off(event, listener));
+}
+
+/** vitest makes a token for an API that nobody serves here, in the user's home or in node_modules, and ends where it can write to neither. */
+async function withDataDirectory<T>(directory: string, make: () => Promise<T>): Promise<T> {
+  const name = process.platform === 'darwin' ? 'HOME' : 'XDG_DATA_HOME';
+  const before = process.env[name];
+  process.env[name] = directory;
+  try {
+    return await make();
+  } finally {
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
+  }
 }
 
 const nowhere = (): Writable => new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { appendToLog, lastLogged } from '../report/drill-log.ts';
 import { junitOf } from '../report/junit.ts';
 import type { RunEvent } from '../run/execute.ts';
-import { judge, notRun } from '../run/execute.ts';
+import { brokenHarness, judge, notRun } from '../run/execute.ts';
 import { findAbandoned } from '../run/abandoned.ts';
 import { type Finding, StepEnded } from '../run/finding.ts';
 import { runFindings } from '../run/findings.ts';
@@ -99,6 +99,7 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
     note();
     await drive({
       root: options.root,
+      work: scratch.work,
       drill: options.drill,
       checks: options.checks,
       order: { journal: join(files.directory, 'journal.jsonl'), clockShiftMs: options.envelope.clock.shiftMs, settings: options.settings(scratch.path) },
@@ -114,8 +115,8 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
       kept = true;
     }
   } catch (error) {
-    if (!(error instanceof StepEnded)) throw error;
-    tell(preparation, [...options.found, ...error.findings], { ...error.evidence });
+    const findings = error instanceof StepEnded ? error.findings : [brokenHarness('the run of the suite', error)];
+    tell(preparation, [...options.found, ...findings], error instanceof StepEnded ? { ...error.evidence } : null);
   } finally {
     if (options.keep && !kept) steps.push(born(teardownStep, 'run', teardownTitle));
     if (scratchPath !== null && !kept) {
