@@ -341,7 +341,7 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
   FROM pg_default_acl AS a LEFT JOIN pg_namespace AS n ON n.oid = a.defaclnamespace
   UNION ALL
   -- What an extension made is its own affair, but for rights that were granted or revoked since, which pg_dump carries.
-  -- An owner's are left out, since whoever runs CREATE EXTENSION owns it all.
+  -- An owner's, granted by himself, are left out, since whoever runs CREATE EXTENSION owns it all, and may hand it on.
   SELECT 'extension member', NULL, m.oid, -1, NULL, NULL, (SELECT format('%s %s', i.type, i.identity) FROM pg_identify_object(m.class, m.oid, 0) AS i), NULL, NULL, NULL,
     jsonb_build_object('rights', coalesce(m.rights, '[]'))
   FROM (
@@ -359,11 +359,11 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, definitio
     CROSS JOIN LATERAL (
       SELECT jsonb_agg(x.entry ORDER BY x.entry COLLATE "C") AS rights FROM (
         SELECT concat(CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p.grantee)) END, ' ', p.privilege_type, CASE WHEN p.is_grantable THEN ' WITH GRANT OPTION' END) AS entry
-        FROM aclexplode(coalesce(a.acl, acldefault(a.kind, a.owner))) AS p WHERE p.grantee <> a.owner) AS x) AS now
+        FROM aclexplode(coalesce(a.acl, acldefault(a.kind, a.owner))) AS p WHERE p.grantee <> p.grantor) AS x) AS now
     CROSS JOIN LATERAL (
       SELECT jsonb_agg(x.entry ORDER BY x.entry COLLATE "C") AS rights FROM (
         SELECT concat(CASE WHEN p.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(p.grantee)) END, ' ', p.privilege_type, CASE WHEN p.is_grantable THEN ' WITH GRANT OPTION' END) AS entry
-        FROM aclexplode(coalesce(i.initprivs, acldefault(a.kind, a.owner))) AS p WHERE p.grantee <> a.owner) AS x) AS was
+        FROM aclexplode(coalesce(i.initprivs, acldefault(a.kind, a.owner))) AS p WHERE p.grantee <> p.grantor) AS x) AS was
     WHERE a.acl IS DISTINCT FROM i.initprivs
   ) AS m
   WHERE m.rights IS DISTINCT FROM m.initially

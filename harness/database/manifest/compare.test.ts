@@ -221,6 +221,12 @@ describe('one fault, one code', () => {
     expect(compareManifests(await scene.manifest('failed'), await scene.rows('restored')).findings).toEqual([]);
   });
 
+  test('a function of an extension that was handed on has the rights that it had', async () => {
+    // Before 17 the initial rights keep naming whoever owned it then.
+    expect(codes(await broken(`INSERT INTO pg_init_privs VALUES ('text_soundex(text)'::regprocedure, 'pg_proc'::regclass, 0, 'e', '{app=X/app}');
+      UPDATE pg_proc SET proacl = format('{%s=X/%1$s}', current_user)::aclitem[] WHERE oid = 'text_soundex(text)'::regprocedure`))).toEqual([]);
+  });
+
   test('the mark that later minor versions keep among the options of a column is none of the schema', async () => {
     expect(codes(await broken("UPDATE pg_attribute SET attoptions = '{pg_attver=22168832}' WHERE attrelid = 'clients'::regclass AND attnum > 0"))).toEqual([]);
   });
