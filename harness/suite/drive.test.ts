@@ -55,6 +55,12 @@ test('steps that pass are passed, in order', async () => {
   expect(green(steps)).toBe(true);
 });
 
+test('a worker that is slow to stop is waited for: were it killed, vitest would wait a minute for its answer', async () => {
+  const slowly = 'await new Promise((resolve) => setTimeout(resolve, 300));'; // long enough for the command to know the worker
+  const top = `process.prependListener('message', (message) => { if (message?.type === 'stop') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300); });`;
+  expect(told(await run(drillOf(`step('a', async () => { ${slowly} return { evidence: {} }; });`, top), [], 'a'))).toStrictEqual(['a passed']);
+}, 30_000);
+
 test.each<[string, string, string[]]>([
   ['a worker that is killed in a step', drillOf(`step('a', async () => { process.kill(process.pid, 'SIGKILL'); await new Promise(() => {}); }); step('b', async () => ({ evidence: {} }));`), ['a errored run.worker-died', 'b errored']],
   ['a worker that exits with 0 in a step', drillOf(`step('a', async () => ({ evidence: {} })); step('b', async () => { process.exit(0); });`), ['a passed', 'b errored run.broken']],

@@ -56,7 +56,8 @@ export async function drive<Settings>(options: DriveOptions<Settings>): Promise<
     if (!options.signal.aborted) await Promise.race([vitest.start([]), aborted(options.signal)]);
   } finally {
     options.signal.removeEventListener('abort', kill);
-    kill();
+    // Only then: vitest stops its worker by itself, and would wait a minute for the answer of one that was killed meanwhile.
+    if (options.signal.aborted) kill();
     // Read on meanwhile: a worker that had not told its pid yet is killed when it does, and without that never stops.
     await vitest?.close();
     clearInterval(timer);
