@@ -69,8 +69,9 @@ function restoreRow({ dump, work, server, signal }: BenchPlace): PlannedRow {
 
 function rehearsalRow({ work, signal }: BenchPlace): PlannedRow {
   const config = join(work, 'drill.config.ts');
+  // Its scratch is its own, as ever: ours is closed to the user that a drill of root runs its server as.
   const base = pathToFileURL(join(checkout, 'drill.config.ts')).href;
-  writeFileSync(config, `import base from ${JSON.stringify(base)};\nexport default { ...base, reports: ${JSON.stringify(join(work, 'reports'))}, scratch: ${JSON.stringify(work)} };\n`);
+  writeFileSync(config, `import base from ${JSON.stringify(base)};\nexport default { ...base, reports: ${JSON.stringify(join(work, 'reports'))}, checks: [${JSON.stringify(join(checkout, 'checks/*.check.ts'))}] };\n`);
   return {
     row: {
       name: 'rehearsal',

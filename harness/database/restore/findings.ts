@@ -15,15 +15,16 @@ type Failed = {
 
 const about = (facts: { readonly kind: string; readonly object: string }) => (facts.object === '' ? facts.kind : `${facts.kind} ${facts.object}`);
 const place = (facts: Failed) => `line ${facts.line}${facts.copyRow === null ? '' : `, row ${facts.copyRow} of its COPY`}`;
+const shownBy = (line: number) => `gunzip -c DUMP | sed -n ${line}p`;
 
 export const restoreFindings = defineFindings({
   'restore.statement-failed': defect<Failed>(
     (facts) => `${about(facts)} failed at ${place(facts)} of the dump: ${facts.condition} (${facts.sqlstate})`,
-    (facts) => `Look at line ${facts.line} of the decompressed dump; restore the previous set meanwhile, and take a new backup once the cause is known.`,
+    (facts) => `Look at that line (${shownBy(facts.line)}); restore the previous set meanwhile, and take a new backup once the cause is known.`,
   ),
   'restore.permission-denied': defect<Failed>(
     (facts) => `${about(facts)} at ${place(facts)} asks for rights that no dump is given (${facts.sqlstate})`,
-    (facts) => `Read line ${facts.line} of the decompressed dump: an ordinary dump needs no such statement, so find out who put it there before you restore this set by hand.`,
+    (facts) => `Read that line (${shownBy(facts.line)}): an ordinary dump needs no such statement, so find out who put it there before you restore this set by hand.`,
   ),
   'restore.constraint-violated': defect<Failed & { readonly constraint: string; readonly table: string }>(
     (facts) => `the rows of ${facts.table} break ${facts.constraint === '' ? 'a constraint' : facts.constraint}: ${facts.condition} (${facts.sqlstate})`,
@@ -43,7 +44,7 @@ export const restoreFindings = defineFindings({
   ),
   'restore.statement-refused': defect<{ readonly kind: string; readonly object: string; readonly line: number; readonly why: string }>(
     (facts) => `${about(facts)} is refused: ${facts.why}`,
-    (facts) => `Read line ${facts.line} of the decompressed dump: pg_dump does not write this, so find out who put it there before you use this set.`,
+    (facts) => `Read that line (${shownBy(facts.line)}): pg_dump does not write this, so find out who put it there before you use this set.`,
   ),
   'restore.transaction-open': defect<{ readonly line: number }>(
     () => 'the dump begins a transaction and never ends it, so its rows would be rolled back',
