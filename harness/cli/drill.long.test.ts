@@ -12,7 +12,7 @@ import { CommandPlace, type Running, endlessRestore, freshSet } from '../../fixt
 import { type SqlMutation, appendSql, changeValue } from '../../fixtures/sabotage.ts';
 import { needing } from '../../fixtures/tools.ts';
 import type { DrillRun } from '../run/record.ts';
-import { runningProcess } from '../run/register-processes.ts';
+import { runningProcess, runningProcesses } from '../run/register-processes.ts';
 import { encryptFile, generateKey } from '../stores/age.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -96,11 +96,13 @@ describe('a signal', () => {
     expect(outcomeOf(here.records()[0], 'database.server')).toBe('errored');
   });
 
-  test('as soon as the worker is there', async () => {
+  test('while the worker starts, and has told nobody that it is there', async () => {
     freshSet(here.store, { sql: endlessRestore });
     here.configure();
     const running = here.drill();
-    await expect.poll(() => here.journal().length, { ...patience, interval: 2 }).toBeGreaterThan(0);
+    const worker = (): boolean => runningProcesses().some((one) => one.parent === running.child.pid && one.command.includes('/workers/forks.js'));
+    await expect.poll(worker, patience).toBe(true);
+    expect(here.journal()).toEqual([]);
     process.kill(running.child.pid ?? 0, 'SIGTERM');
     expect((await running.ended).code).toBe(2);
     expect(here.records()).toEqual([expect.objectContaining({ ended: 'interrupted', verdict: 'inconclusive' })]);
@@ -136,19 +138,21 @@ test('a reader that leaves the pipe stops nothing', async () => {
 
 describe('kill -9', () => {
   test.each([['the command alone', 1], ['its whole process group', -1]])('of %s: two next runs at once log it once, remove it once, and keep the chain', async (_, sign) => {
+    here.configure();
+    expect((await here.drill().ended).code).toBe(1);
     const { running, command, postmaster } = await inRestore();
     process.kill(sign * command, 'SIGKILL');
     expect((await running.ended).signal).toBe('SIGKILL');
-    expect(here.records()).toEqual([expect.objectContaining({ ended: 'running', verdict: 'inconclusive' })]);
+    expect(here.records().at(-1)).toMatchObject({ ended: 'running', verdict: 'inconclusive' });
     freshSet(here.store);
     const next = await Promise.all([here.drill().ended, here.drill().ended]);
     expect(next.map(({ code }) => code)).toEqual([0, 0]);
-    const [killed, ...others] = here.records();
+    const [, killed, ...others] = here.records();
     expect(killed).toMatchObject({ ended: 'abandoned', verdict: 'inconclusive' });
     expect(others.map(({ ended, verdict }) => `${ended} ${verdict}`)).toEqual(['finished verified', 'finished verified']);
     expect(others.flatMap(codesOf).filter((code) => code === 'run.abandoned')).toHaveLength(1);
     expect(others.flatMap(codesOf)).toContain('teardown.reaped');
-    expect(here.log().map((each) => /\((\w+)\)/.exec(each)?.[1] ?? 'finished')).toEqual(['abandoned', 'finished', 'finished']);
+    expect(here.log().map((each) => /\((\w+)\)/.exec(each)?.[1] ?? 'finished')).toEqual(['finished', 'abandoned', 'finished', 'finished']);
     expectChain();
     expect(segmentsOf(postmaster)).toEqual([]);
   });
