@@ -22,8 +22,6 @@ const tables = await Promise.all(files.map(async (file) => ({ file, rows: rowsOf
 const all = tables.flatMap(({ rows }) => rows);
 const codes = all.map(([code]) => code);
 
-/** Raised by the command around a drill, whose tests expect them. */
-
 describe('the tables', () => {
   test('are all found, and none is empty', () => {
     expect(tables.filter(({ rows }) => rows.length === 0).map(({ file }) => file)).toEqual([]);
