@@ -37,6 +37,11 @@ export async function main(words: readonly string[]): Promise<number> {
   parser.action(async () => {
     code = await command.run(parser.opts(), parser.args);
   });
+  const swallowed = takenByNpm(parser, process.env);
+  if (swallowed !== null) {
+    process.stderr.write(`npm took ${swallowed} for an option of its own: write npm run ${command.name} -- ${swallowed}, with the two dashes.\n`);
+    return exitCodes.inconclusive;
+  }
   try {
     await parser.parseAsync(words.slice(1), { from: 'user' });
     return code;
@@ -44,4 +49,13 @@ export async function main(words: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.inconclusive;
     throw error;
   }
+}
+
+/**
+ * An option that was typed without the `--` in front: npm keeps it, tells it by its environment alone, and a schedule that
+ * meant `--real` would rehearse for ever.
+ */
+function takenByNpm(parser: Command, environment: NodeJS.ProcessEnv): string | null {
+  const taken = parser.options.find(({ long }) => environment[`npm_config_${(long ?? '').slice(2).replaceAll('-', '_')}`] !== undefined);
+  return taken?.long ?? null;
 }
