@@ -119,7 +119,8 @@ function safeRoot(root: string): string {
   return real;
 }
 
-function closedAncestor(path: string): string | null {
+/** The directory on the way to a path, itself included, that not every user may pass; null when there is none. */
+export function closedAncestor(path: string): string | null {
   for (let at = path; ; at = dirname(at)) {
     if ((lstatSync(at).mode & 0o001) === 0) return at;
     if (at === dirname(at)) return null;

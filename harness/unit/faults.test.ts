@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type DrillOnce, drillOnce } from '../../fixtures/drill.ts';
 import { applyFault, faults, layHealthy, morning, type Place } from '../../fixtures/faults.ts';
 import { sampleUnit } from '../../fixtures/sample/unit.ts';
@@ -11,6 +11,7 @@ const base = realpathSync(mkdtempSync(join(tmpdir(), 'faults-')));
 chmodSync(base, 0o755); // as root the servers run as nobody, who must get past it
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 const hours = 3_600_000;
+vi.setConfig({ maxConcurrency: 3, testTimeout: 60_000 });
 
 let count = 0;
 function directory(): string {
@@ -47,7 +48,8 @@ describe('what is healthy stays verified', () => {
 
 describe('each fault is told by its own code', () => {
   const score = { applied: 0, killed: 0 };
-  test.each(faults.map((fault) => ({ title: [fault.number, fault.name].filter((part) => part !== null).join(' '), fault })))('$title', async ({ fault }) => {
+  // Side by side: a drill waits for its server more than it works.
+  test.concurrent.for(faults.map((fault) => ({ title: [fault.number, fault.name].filter((part) => part !== null).join(' '), fault })))('$title', async ({ fault }, { expect }) => {
     const options = await applyFault(fault, directory());
     score.applied += 1;
     const { codes, verdict, steps } = await drill(options);
