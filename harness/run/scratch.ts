@@ -119,8 +119,7 @@ function safeRoot(root: string): string {
   return real;
 }
 
-/** The directory on the way to a path, itself included, that not every user may pass; null when there is none. */
-export function closedAncestor(path: string): string | null {
+function closedAncestor(path: string): string | null {
   for (let at = path; ; at = dirname(at)) {
     if ((lstatSync(at).mode & 0o001) === 0) return at;
     if (at === dirname(at)) return null;

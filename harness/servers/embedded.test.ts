@@ -167,24 +167,6 @@ describe('an embedded server', () => {
     });
   }
 
-  needing('root').test('runs as nobody from the package itself, and from a copy where nobody may not go', async () => {
-    const modules = ownModules(() => {});
-    const program = async (runId: string): Promise<string | null | undefined> => {
-      const scratch = openScratch({ root, runId });
-      const { pid } = await startEmbedded({ scratch, major, signal, modules });
-      const running = runningProcess(pid);
-      expect(running?.user).toBe(serverUid);
-      return running?.executable;
-    };
-    expect(await program('open')).toMatch(new RegExp(`^${modules[0]}/`));
-    const [native = ''] = readdirSync(modules[0]!, { recursive: true }).map(String).filter((path) => path.endsWith('/share/postgres.bki') || path.endsWith('/share/postgresql/postgres.bki'));
-    chmodSync(join(modules[0]!, native), 0o600);
-    expect(await program('unreadable')).toMatch(new RegExp(`^${root}/backup-drills-unreadable/`));
-    chmodSync(join(modules[0]!, native), 0o644);
-    chmodSync(modules[0]!, 0o700);
-    expect(await program('closed')).toMatch(new RegExp(`^${root}/backup-drills-closed/`));
-  });
-
   needing('root').test('runs as an ordinary user from the package itself, also where npm made no links', async () => {
     const modules = ownModules((native) => {
       const links = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8')) as { target: string }[];

@@ -2,13 +2,13 @@
 // only. It opens no port, so that two drills, or a drill beside the real database, never meet.
 import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, constants, cpSync, existsSync, lchownSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, closeSync, constants, cpSync, existsSync, lchownSync, mkdirSync, openSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import type { Finding } from '../run/finding.ts';
 import { StepEnded } from '../run/finding.ts';
-import { closedAncestor, socketDirectory, type Scratch } from '../run/scratch.ts';
+import { socketDirectory, type Scratch } from '../run/scratch.ts';
 import { embeddedPackages, libraryLinks, packageOf, type EmbeddedPackage } from './embedded-package.ts';
 import { defaultSettings, settingsText, type Settings } from './embedded-settings.ts';
 import type { ServerEvidence } from './evidence.ts';
@@ -128,7 +128,7 @@ function serverUser(): ServerUser | null {
  */
 function stage(source: EmbeddedPackage, copy: string, user: ServerUser | null): string {
   const links = libraryLinks(source).filter(({ link }) => !existsSync(join(source.native, link)));
-  if (links.length === 0 && (user === null || isOpen(source.native))) return source.native;
+  if (user === null && links.length === 0) return source.native;
   mkdirSync(copy, { mode: 0o700 });
   // Static libraries and headers are for compilers.
   const wanted = (path: string): boolean => !path.endsWith('.a') && !['pkgconfig', 'include'].includes(basename(path));
@@ -142,15 +142,6 @@ function stage(source: EmbeddedPackage, copy: string, user: ServerUser | null): 
     for (const path of readdirSync(copy, { recursive: true })) lchownSync(join(copy, String(path)), user.uid, user.gid);
   }
   return copy;
-}
-
-/** Whether any user may run what lies there: npm may have written it below a home of 0700, or under a strict umask. */
-function isOpen(native: string): boolean {
-  if (closedAncestor(native) !== null) return false;
-  return ['bin', 'lib', 'share'].every((part) => readdirSync(join(native, part), { recursive: true, withFileTypes: true }).every((entry) => {
-    const needed = entry.isDirectory() || part === 'bin' ? 0o005 : 0o004;
-    return entry.isSymbolicLink() || (lstatSync(join(entry.parentPath, entry.name)).mode & needed) === needed;
-  }));
 }
 
 async function initialise(run: Launch, major: number, admin: Login): Promise<string> {
