@@ -11,7 +11,7 @@ export const command: CliCommand = {
   configure: (cmd) => {
     cmd
       .argument('[paths...]', 'only the test files whose path contains one of these')
-      .option('--long', 'the experiments that take more than ten seconds each (*.long.test.ts), and only these')
+      .option('--long', 'the experiments that take more than ten seconds each (*.long.test.ts), one after another, and only these')
       .option('--root <directory>', 'the checkout whose tests to run', resolve(import.meta.dirname, '../..'));
   },
   run: async (options, paths) => {
@@ -33,7 +33,7 @@ interface Tally {
 }
 
 async function runTests(options: { root: string; long: boolean; paths: readonly string[] }): Promise<Tally> {
-  const vitest = await createVitest('test', { root: options.root, config: join(options.root, 'vitest.config.ts'), watch: false, reporters: ['default'] });
+  const vitest = await createVitest('test', { root: options.root, config: join(options.root, 'vitest.config.ts'), watch: false, reporters: ['default'], ...(options.long ? { maxWorkers: 1 } : {}) });
   const signals: string[] = [];
   const interrupt = (signal: string): void => {
     signals.push(signal);

@@ -2,11 +2,13 @@
 import pg from 'pg';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
+import { StepEnded } from '../run/finding.ts';
 import type { Done, Plan, StepContext, StepRef } from '../run/plan.ts';
 import { attachScratch } from '../run/scratch.ts';
 import { startEmbedded } from '../servers/embedded.ts';
 import { serverEvidence } from '../servers/evidence.ts';
-import type { Login } from '../servers/postgres.ts';
+import { serverFindings } from '../servers/findings.ts';
+import type { Login, PostgresServer } from '../servers/postgres.ts';
 import { decryptArtifact } from '../stores/age.ts';
 import { readCatalog } from '../stores/catalog.ts';
 import { catalogEvidence, decryptEvidence, fetchEvidence, fetchedFacts, plainFacts } from '../stores/evidence.ts';
@@ -26,6 +28,7 @@ import { readManifestRows } from './manifest/read.ts';
 import { judgeObjectives } from './objectives/judge.ts';
 import { objectivesEvidence } from './objectives/evidence.ts';
 import type { DatabaseSettings as CreateSettings } from './restore/create.ts';
+import { serverGone } from './restore/errors.ts';
 import { restoreEvidence } from './restore/evidence.ts';
 import { type Restored, executeRestore } from './restore/execute.ts';
 import { planRestore } from './restore/plan.ts';
@@ -58,9 +61,10 @@ export interface Place {
   readonly now: () => Date;
 }
 
-/** A restored database, and when its last statement had run (performance.now). */
+/** A restored database, where it is, and when its last statement had run (performance.now). */
 export interface RestoredAt extends Restored {
   readonly endedAt: number;
+  readonly server: PostgresServer;
 }
 
 /** Plans the database part, from a source to the restored and compared database. */
@@ -200,7 +204,7 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
         context,
       );
       leave({ reader: restored.checker, now: context.now });
-      return { value: { ...restored, endedAt: performance.now() }, evidence: restored.evidence };
+      return { value: { ...restored, endedAt: performance.now(), server: target }, evidence: restored.evidence };
     },
   });
 }
@@ -214,9 +218,9 @@ function planComparing(plan: Plan, restored: StepRef<RestoredAt>, manifest: Step
     title: 'measure the restored database as the manifest was measured',
     needs: { restored, manifest },
     evidence: z.strictObject({ tables: z.int(), rows: z.string(), durationMs: z.int() }),
-    run: async ({ restored: { checker }, manifest: expected }, context) => {
+    run: async ({ restored, manifest: expected }, context) => {
       const startedAt = performance.now();
-      const rows = await asReader(checker, (client) => readManifestRows(client, { signal: context.signal, progress: context.progress, ...(expected === null ? {} : { algorithm: expected.algorithm }) }));
+      const rows = await asReader(restored, (client) => readManifestRows(client, { signal: context.signal, progress: context.progress, ...(expected === null ? {} : { algorithm: expected.algorithm }) }));
       const tables = rows.filter((row) => row.kind === 'table');
       const evidence = { tables: tables.length, rows: String(tables.reduce((sum, table) => sum + table.rows, 0n)), durationMs: Math.round(performance.now() - startedAt) };
       return { ...(expected === null ? {} : { value: { expected, actual: restoredFacts(expected, rows) } }), evidence };
@@ -236,7 +240,7 @@ function planComparing(plan: Plan, restored: StepRef<RestoredAt>, manifest: Step
 /** What must hold of any healthy restore, and what the configuration expects of this one. */
 function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, config: Config): void {
   const check = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (client: pg.Client, context: StepContext) => Promise<Done<unknown, E>>): void => {
-    plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored }, evidence, run: async ({ restored: { checker } }, context) => asReader(checker, async (client) => run(client, context)) });
+    plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored }, evidence, run: async ({ restored: there }, context) => asReader(there, async (client) => run(client, context)) });
   };
   check('expected', 'check the expected tables, their rows and how new they are', smoke.expectedEvidence, (client, { now }) => checkExpected({ client }, config.expected, { now: now(), maxAgeMs: config.cadenceMs + config.slackMs, role: config.database.role }));
   check('integrity', 'check foreign keys and sequences', smoke.integrityEvidence, (client) => checkIntegrity({ client }));
@@ -244,13 +248,17 @@ function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, config: Config): v
   if (config.smoke.length > 0) check('queries', 'ask the configured queries', smoke.queriesEvidence, (client) => checkQueries({ client }, config.smoke));
 }
 
-async function asReader<T>(login: Login, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...login, application_name: 'backup-drills' });
+/** @throws StepEnded server.died where the connection is lost: that says nothing about the backup. */
+async function asReader<T>({ checker, server }: RestoredAt, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ ...checker, application_name: 'backup-drills' });
   // The query in hand hears of a lost connection itself; without a listener Node would end the process.
   client.on('error', () => {});
-  await client.connect();
   try {
+    await client.connect();
     return await work(client);
+  } catch (error) {
+    if (!serverGone(error)) throw error;
+    throw new StepEnded(server.died?.() ?? serverFindings.find('server.died', { exit: 'a lost connection', log: [] }));
   } finally {
     await client.end();
   }

@@ -7,8 +7,7 @@
 import { open, rm } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
+import { ReadableStream } from 'node:stream/web';
 import type { Stanza } from 'age-encryption';
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { StepEnded } from '../run/finding.ts';
@@ -185,7 +184,7 @@ async function decryptPayload(stored: VerifiedStored, start: Buffer, key: Identi
   }
   const reading = createReadStream(stored.path, { highWaterMark: chunkBytes });
   try {
-    const stream = await decrypterOf(key).decrypt(Readable.toWeb(reading) as globalThis.ReadableStream<Uint8Array>);
+    const stream = await decrypterOf(key).decrypt(pulled(reading));
     return { spilled: await spill(unsealed(stream), path, spilling), engine: 'library' };
   } catch (error) {
     if (!(error instanceof Unsealed)) throw error;
@@ -195,6 +194,11 @@ async function decryptPayload(stored: VerifiedStored, start: Buffer, key: Identi
   } finally {
     reading.destroy();
   }
+}
+
+/** As the library wants it. Not Readable.toWeb: that pushes on into a stream that was just cancelled, and the process dies of it. */
+function pulled(reading: AsyncIterable<Uint8Array>): globalThis.ReadableStream<Uint8Array> {
+  return ReadableStream.from<Uint8Array>(reading);
 }
 
 /** How long the plain data is, as the length of the file implies. @throws StepEnded decrypt.truncated where no plain data has that length. */
@@ -257,7 +261,7 @@ export async function encryptFile(from: string, to: string, recipients: readonly
   for (const recipient of recipients) encrypter.addRecipient(recipient);
   const reading = createReadStream(from, { highWaterMark: chunkBytes });
   try {
-    const stream = await encrypter.encrypt(Readable.toWeb(reading) as globalThis.ReadableStream<Uint8Array>);
+    const stream = await encrypter.encrypt(pulled(reading));
     return await spill(stream as ReadableStream<Uint8Array>, to, { expected: 0, onBytes: () => signal.throwIfAborted() });
   } finally {
     reading.destroy();

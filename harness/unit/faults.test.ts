@@ -1,5 +1,5 @@
 // The fault catalogue, on whole drills: the healthy unit passes; each fault raises the codes named for it and no other.
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
@@ -91,4 +91,13 @@ test('without a manifest every other step still runs', async () => {
   const { steps } = await drillPlace(place);
   const outcomes = Object.fromEntries([...steps].map(([id, step]) => [id, step.outcome]));
   expect(outcomes).toMatchObject({ 'database.manifest': 'failed', 'database.restore': 'passed', 'database.measure': 'passed', 'database.smoke.expected': 'passed', 'database.compare.tables': 'skipped', 'database.objectives': 'passed' });
+});
+
+test('74 a server that is killed once the dump is restored says nothing about the backup', async () => {
+  const kill = ({ reader }: { readonly reader: { readonly host: string } }): void => {
+    process.kill(Number(readFileSync(join(reader.host, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
+  };
+  const { codes, verdict, steps } = await drillPlace(await layHealthy(directory()), { restored: kill });
+  expect({ codes, verdict }).toStrictEqual({ codes: ['server.died'], verdict: 'inconclusive' });
+  expect(['measure', 'smoke.expected', 'smoke.integrity', 'smoke.plausible', 'smoke.queries'].map((step) => steps.get(`database.${step}`)?.outcome)).toStrictEqual(Array(5).fill('errored'));
 });
