@@ -16,6 +16,7 @@ import { scratchPrefix } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { reapAbandoned } from '../run/teardown-reap.ts';
 import { exitCodes } from '../run/verdict.ts';
+import { whereIs } from '../stores/config.ts';
 import { type Envelope, type RunFiles, filesOf, logAbandoned, runSuite } from '../suite/run.ts';
 import { type DrillSettings, drillPlan, drillScope } from '../unit/drill.ts';
 import { rehearsalClockShiftMs } from '../unit/rehearsal.ts';
@@ -105,7 +106,7 @@ async function drill(options: DrillOptions, { config, file, digest }: Loaded): P
   const files = filesOf(config.reports, run, envelope.kind);
   report.say(`${envelope.kind} of ${config.application} · run ${run}`);
   if (rehearsal) report.say(`Sample data, and a clock set to ${new Date(startedAt.getTime() + envelope.clock.shiftMs).toISOString().slice(0, 16).replace('T', ' ')} UTC: this proves the harness, none of your backups.`);
-  else report.say(`from ${options.from ?? config.stores[0]?.name ?? ''}: ${(config.stores.find((store) => store.name === options.from) ?? config.stores[0])?.path ?? ''}`);
+  else for (const store of config.stores.filter((one, at) => (options.from === undefined ? at === 0 : one.name === options.from))) report.say(`from ${store.name}: ${whereIs(store)}`);
   report.say('');
 
   const abort = new AbortController();

@@ -48,6 +48,9 @@ async function problems(loading: Promise<unknown>): Promise<readonly ConfigProbl
 }
 
 const table = (part: object) => ({ ...good, expected: { tables: [{ name: 'ok' }, { name: 't', ...part }] } });
+const bucket = { name: 'offsite', kind: 's3', endpoint: 'https://s3.eu-central-003.backblazeb2.com', bucket: 'backups', accessKeyId: env('S3_ID'), secretAccessKey: env('S3_SECRET') };
+const s3 = (part: object) => ({ ...good, stores: [{ ...bucket, ...part }] });
+const credential = (): Record<string, string> => ({ S3_ID: '0030123456789abcdef000001', S3_SECRET: 'K003canaryCanaryCanaryCanary' });
 const query = (part: object) => ({ ...good, smoke: [{ name: 'q', sql: 'select 1', ...part }] });
 
 interface Bad { readonly what: string; readonly config: unknown; readonly code: string; readonly path: string; readonly write: RegExp; readonly problem?: RegExp; readonly environment?: () => Record<string, string> }
@@ -74,9 +77,21 @@ const bad: readonly Bad[] = [
   { what: 'an answer of no kind', config: query({ equals: {} }), code: 'config.invalid', path: 'smoke[0].equals', write: /equals: 0/ },
   { what: 'blank sql', config: query({ sql: '  ', equals: 1 }), code: 'config.invalid', path: 'smoke[0].sql', write: /sql: 'select/, problem: /^is empty$/ },
   { what: 'stores empty', config: { ...good, stores: [] }, code: 'config.invalid', path: 'stores', write: /left out altogether/ },
-  { what: 'an unknown kind of store', config: { ...good, stores: [{ name: 'a', kind: 's3', bucket: 'b' }] }, code: 'config.unknown-value', path: 'stores[0].kind', write: /kind: 'directory'/ },
+  { what: 'an unknown kind of store', config: { ...good, stores: [{ name: 'a', kind: 'ftp', bucket: 'b' }] }, code: 'config.unknown-value', path: 'stores[0].kind', write: /kind: 'directory'/ },
   { what: 'no kind', config: { ...good, stores: [{ name: 'a', path: 'b' }] }, code: 'config.missing', path: 'stores[0].kind', write: /kind: 'directory'/ },
   { what: 'a store twice', config: { ...good, stores: [store, { ...store, path: 'x' }] }, code: 'config.duplicate', path: 'stores[1].name', write: /another name/ },
+  { what: 'an endpoint with a path', config: s3({ endpoint: 'https://s3.example.org/backups' }), environment: credential, code: 'config.invalid', path: 'stores[0].endpoint', write: /endpoint: 'https:/, problem: /has a path: write https:\/\/s3\.example\.org alone; a bucket goes into bucket/ },
+  { what: 'an endpoint without a scheme', config: s3({ endpoint: 's3.example.org' }), environment: credential, code: 'config.invalid', path: 'stores[0].endpoint', write: /endpoint: 'https:/, problem: /no scheme/ },
+  { what: 'an IPv6 endpoint without brackets', config: s3({ endpoint: 'https://2001:db8::1:9000' }), environment: credential, code: 'config.invalid', path: 'stores[0].endpoint', write: /endpoint: 'https:/, problem: /in brackets/ },
+  { what: 'an endpoint with a query', config: s3({ endpoint: 'https://s3.example.org?x=1' }), environment: credential, code: 'config.invalid', path: 'stores[0].endpoint', write: /endpoint: 'https:/, problem: /more than a host/ },
+  { what: 'the bucket in the host', config: s3({ endpoint: 'https://backups.s3.eu-central-1.amazonaws.com' }), environment: credential, code: 'config.invalid', path: 'stores[0].endpoint', write: /without the bucket/, problem: /write https:\/\/s3\.eu-central-1\.amazonaws\.com/ },
+  { what: 'a bucket of no name', config: s3({ bucket: 'My_Bucket' }), environment: credential, code: 'config.invalid', path: 'stores[0].bucket', write: /bucket: '/ },
+  { what: 'a prefix from the root', config: s3({ prefix: '/db' }), environment: credential, code: 'config.invalid', path: 'stores[0].prefix', write: /prefix: '/, problem: /no slash at its start/ },
+  { what: 'a secret written into the file', config: s3({ secretAccessKey: 'K003canaryCanaryCanaryCanary' }), environment: credential, code: 'config.secret-in-file', path: 'stores[0].secretAccessKey', write: /env\('DRILL_S3_SECRET'\)/ },
+  { what: 'a secret that is not set', config: s3({}), environment: () => ({ S3_ID: 'x' }), code: 'config.unset', path: 'stores[0].secretAccessKey', write: /set S3_SECRET, or S3_SECRET_FILE/ },
+  { what: 'a secret that others read', config: s3({}), environment: () => ({ S3_ID: 'x', S3_SECRET_FILE: path.join(root, 'open.key') }), code: 'keys.world-readable', path: 'stores[0].secretAccessKey', write: /chmod 600/ },
+  { what: "B2's master key", config: s3({}), environment: () => ({ ...credential(), S3_ID: '0123456789ab' }), code: 'config.invalid', path: 'stores[0].accessKeyId', write: /application key/, problem: /master key/ },
+  { what: 'an S3 store without a bucket', config: s3({ bucket: undefined }), environment: credential, code: 'config.missing', path: 'stores[0].bucket', write: /bucket: '/ },
   { what: 'an unset variable', config: { ...good, stores: [{ ...store, path: env('NOPE') }] }, code: 'config.unset', path: 'stores[0].path', write: /set NOPE, or NOPE_FILE/, problem: /takes NOPE/ },
   { what: 'an empty variable', config: { ...good, stores: [{ ...store, path: env('NOPE') }] }, environment: () => ({ NOPE: ' ' }), code: 'config.unset', path: 'stores[0].path', write: /set NOPE/ },
   { what: 'a variable given twice', config: { ...good, stores: [{ ...store, path: env('TWICE') }] }, environment: () => ({ TWICE: 'a', TWICE_FILE: 'b' }), code: 'config.unset', path: 'stores[0].path', write: /unset TWICE or TWICE_FILE/ },
@@ -127,7 +142,7 @@ test.each(bad)('$what is exactly one error', async ({ config, environment, code,
 test('ten errors are told at once, the rules among them', async () => {
   const found = await problems(load({
     aplication: 'x', database: { name: 'a', role: 3 }, rpo: '1h', runtime: 'containers', cadence: '3m',
-    stores: [{ name: 'a', kind: 's3' }, { name: 'b', kind: 'directory', path: env('NOPE') }],
+    stores: [{ name: 'a', kind: 'ftp' }, { name: 'b', kind: 'directory', path: env('NOPE') }],
     expected: { tables: [{ name: 'x', minRow: 3 }, { name: 'x', minRows: -1 }] },
   }));
   expect(found.map((one) => one.path).sort()).toEqual(['aplication', 'cadence', 'database.role', 'expected.tables[0].minRow', 'expected.tables[1].minRows', 'expected.tables[1].name', 'rpo', 'runtime', 'stores[0].kind', 'stores[1].path']);
@@ -154,6 +169,34 @@ test('identities come from a file, a variable and a named file, and are redacted
   }
   expect((await load({ ...good, keys: { identityFile: 'two.key' } })).secrets.identities).toEqual([identity, identity]);
   expect(redact(Buffer.from(`x:${identity}`).toString('base64'))).toContain('[redacted]');
+});
+
+test('an S3 store: region and path style as its endpoint has them, its credential apart and redacted', async () => {
+  const { config, secrets, digest } = await load(s3({ prefix: 'production' }), credential());
+  expect(config.stores).toEqual([{ ...bucket, prefix: 'production/', region: 'eu-central-003', pathStyle: true, sessionToken: null }]);
+  expect(secrets.stores).toEqual({ offsite: { accessKeyId: '0030123456789abcdef000001', secretAccessKey: 'K003canaryCanaryCanaryCanary' } });
+  expect(JSON.stringify(config)).not.toContain('anary');
+  expect(redact('x K003canaryCanaryCanaryCanary y')).toBe('x [redacted] y');
+  expect((await load(s3({ prefix: 'production' }), { ...credential(), S3_SECRET: 'another one' })).digest).toBe(digest);
+  await writeFile(path.join(root, 's3.secret'), 'fromAFileCanary\n', { mode: 0o600 });
+  const session = await load(s3({ sessionToken: env('S3_TOKEN') }), { S3_ID: 'x', S3_SECRET_FILE: path.join(root, 's3.secret'), S3_TOKEN: 'tokenCanary' });
+  expect(session.secrets.stores['offsite']).toEqual({ accessKeyId: 'x', secretAccessKey: 'fromAFileCanary', sessionToken: 'tokenCanary' });
+  expect(redact('tokenCanary')).toBe('[redacted]');
+});
+
+test.each([
+  ['https://s3.eu-central-1.amazonaws.com', 'eu-central-1', false],
+  ['https://s3.dualstack.us-west-2.amazonaws.com', 'us-west-2', false],
+  ['https://s3-fips.us-gov-west-1.amazonaws.com', 'us-gov-west-1', false],
+  ['https://s3-eu-west-1.amazonaws.com', 'eu-west-1', false],
+  ['https://s3.cn-north-1.amazonaws.com.cn', 'cn-north-1', false],
+  ['https://s3.amazonaws.com', 'us-east-1', false],
+  ['https://s3.us-west-004.backblazeb2.com', 'us-west-004', true],
+  ['http://[2001:db8::1]:9000', 'us-east-1', true],
+  ['https://minio.example.org:9000/', 'us-east-1', true],
+])('%s: region %s, path style %s', async (endpoint, region, pathStyle) => {
+  const { config } = await load(s3({ endpoint }), credential());
+  expect(config.stores[0]).toMatchObject({ region, pathStyle, endpoint: endpoint.replace(/\/$/, '') });
 });
 
 test.each(['keys', 'application', 'stores'])('an identity written into the file under %s is refused and not shown', async (key) => {

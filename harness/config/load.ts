@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { normaliseDatabase } from '../database/config.ts';
 import { redact } from '../run/redact.ts';
-import type { StoreConfig, StoreInput } from '../stores/config.ts';
+import { normaliseS3, type StoreConfig, type StoreInput } from '../stores/config.ts';
 import { checkFiles } from './checks.ts';
 import { type Environment, fileProblem, resolveVariable } from './environment.ts';
 import { brokenPlaces, ConfigError, type ConfigProblem, dotted, type Path, problemsOf } from './problem.ts';
@@ -92,6 +92,7 @@ async function normalise(parsed: ParsedConfig, root: string, environment: Enviro
 }
 
 async function normaliseStore(store: StoreInput, root: string, environment: Environment): Promise<StoreConfig> {
+  if (store.kind === 's3') return normaliseS3(store);
   if (typeof store.path === 'string') return { ...store, path: path.resolve(root, store.path) };
   const resolved = await resolveVariable(store.path, environment);
   // The rules have just seen it resolve; a file that vanished since is still no rehearsal.

@@ -10,7 +10,8 @@ import { type Environment, resolveVariable } from './environment.ts';
 import { pathProblem } from './leaf.ts';
 import { type ConfigProblem, dotted, optionFor, type Path, unwrap } from './problem.ts';
 import { defaultCadence, type ParsedConfig } from './schema.ts';
-import { readIdentities } from './secrets.ts';
+import { readCredentialPart, readIdentities } from './secrets.ts';
+import { bucketInHost, isB2MasterKey } from '../stores/config.ts';
 import { parseBytes, parseDuration } from './units.ts';
 
 /** What is left of a T after everything that did not parse was taken out; lists keep their places. */
@@ -42,6 +43,7 @@ export async function rules(config: PartlyParsed, place: Place): Promise<ConfigP
   smoke(config, place, say);
   times(config, say);
   const stores = await storePaths(config, place, say);
+  await s3Stores(config, place, say);
   const identity = await keys(config, place, say);
   await apart(config, place, stores, identity, say);
   await checks(config, place, say);
@@ -115,7 +117,7 @@ async function storePaths({ stores }: PartlyParsed, { root, environment }: Place
   const found: { at: Path; path: string }[] = [];
   for (const [index, store] of (stores ?? []).entries()) {
     const at = ['stores', index, 'path'];
-    if (store?.path === undefined) continue;
+    if (store === undefined || !('path' in store) || store.path === undefined) continue;
     if (typeof store.path === 'string') {
       found.push({ at, path: path.resolve(root, store.path) });
     } else if (store.path.env !== undefined) {
@@ -130,6 +132,26 @@ async function storePaths({ stores }: PartlyParsed, { root, environment }: Place
     }
   }
   return found;
+}
+
+/** The credentials of the S3 stores, and what their endpoints have to do with them. */
+async function s3Stores({ stores }: PartlyParsed, { environment }: Place, say: Say): Promise<void> {
+  for (const [index, store] of (stores ?? []).entries()) {
+    if (store === undefined || !('endpoint' in store)) continue;
+    const { endpoint, bucket } = store;
+    const told = endpoint === undefined || bucket === undefined ? null : bucketInHost(endpoint, bucket);
+    if (told !== null) say('config.invalid', ['stores', index, 'endpoint'], told, 'the endpoint without the bucket, which has a key of its own');
+    for (const part of ['accessKeyId', 'secretAccessKey', 'sessionToken'] as const) {
+      const name = store[part]?.env;
+      if (name === undefined) continue;
+      const at = ['stores', index, part];
+      const read = await readCredentialPart({ env: name }, environment, part !== 'accessKeyId');
+      if ('problem' in read) say(read.code, at, read.problem, read.write);
+      else if (part === 'accessKeyId' && endpoint !== undefined && isB2MasterKey(endpoint, read.value)) {
+        say('config.invalid', at, `takes ${name} from the environment, which holds the master key of a B2 account`, 'the keyID of an application key (25 characters): the S3 API of B2 takes no master key, and a drill should hold no key to everything');
+      }
+    }
+  }
 }
 
 /** The file that holds the identity, where there is one. */

@@ -1,8 +1,10 @@
-// The drill's age identities: where they come from, and that nobody else can read them.
+// The drill's age identities and the credentials of its stores: where they come from, and that nobody else can read them.
 import { stat } from 'node:fs/promises';
 import { Decrypter } from 'age-encryption';
 import { addSecret } from '../run/redact.ts';
+import type { S3Credential, S3StoreConfig } from '../stores/config.ts';
 import { type Environment, fileProblem, readText, resolveVariable } from './environment.ts';
+import type { FromEnvironment } from './leaf.ts';
 import { ConfigError } from './problem.ts';
 import type { Config } from './schema.ts';
 
@@ -10,6 +12,8 @@ import type { Config } from './schema.ts';
 export interface Secrets {
   /** age identities (`AGE-SECRET-KEY-1…`), in the order of their file; empty while no key is configured. */
   readonly identities: readonly string[];
+  /** Credentials of the S3 stores, by the stores' names. */
+  readonly stores: Readonly<Record<string, S3Credential>>;
 }
 
 type Keys = NonNullable<Config['keys']>;
@@ -19,13 +23,37 @@ type Identities = { readonly identities: readonly string[]; readonly file: strin
  * The secrets of a configuration that loaded. A worker calls it again: secrets never travel with the configuration.
  * @throws ConfigError when one is gone or has been made readable by others since.
  */
-export async function resolveSecrets(config: Pick<Config, 'keys'>, environment: Environment): Promise<Secrets> {
-  if (config.keys === null) return { identities: [] };
+export async function resolveSecrets(config: Pick<Config, 'keys' | 'stores'>, environment: Environment): Promise<Secrets> {
+  const stores = Object.fromEntries(await Promise.all(config.stores.filter((store) => store.kind === 's3').map(async (store) => [store.name, await credentialOf(store, environment)] as const)));
+  if (config.keys === null) return { identities: [], stores };
   const read = await readIdentities(config.keys, environment);
   if ('problem' in read) {
     throw new ConfigError('the configuration', [{ code: read.code, path: 'identity' in config.keys ? 'keys.identity' : 'keys.identityFile', problem: read.problem, write: read.write }]);
   }
-  return { identities: read.identities };
+  return { identities: read.identities, stores };
+}
+
+async function credentialOf(store: S3StoreConfig, environment: Environment): Promise<S3Credential> {
+  const part = async (key: 'accessKeyId' | 'secretAccessKey' | 'sessionToken', from: FromEnvironment): Promise<string> => {
+    const read = await readCredentialPart(from, environment, key !== 'accessKeyId');
+    if ('problem' in read) throw new ConfigError('the configuration', [{ code: read.code, path: `the ${key} of store ${store.name}`, problem: read.problem, write: read.write }]);
+    return read.value;
+  };
+  const [accessKeyId, secretAccessKey] = [await part('accessKeyId', store.accessKeyId), await part('secretAccessKey', store.secretAccessKey)];
+  return { accessKeyId, secretAccessKey, ...(store.sessionToken === null ? {} : { sessionToken: await part('sessionToken', store.sessionToken) }) };
+}
+
+/** One part of a store's credential, or what is wrong with it. A secret one is registered with `redact`. */
+export async function readCredentialPart(from: FromEnvironment, environment: Environment, secret: boolean): Promise<{ readonly value: string } | { readonly code: string; readonly problem: string; readonly write: string }> {
+  const file = environment[`${from.env}_FILE`] ?? '';
+  if (secret && file !== '' && (environment[from.env]?.trim() ?? '') === '') {
+    const guarded = await guard(file, `takes ${from.env} from the file that ${from.env}_FILE names,`, `the path of the file that holds it, in ${from.env}_FILE`);
+    if (guarded !== null) return guarded;
+  }
+  const resolved = await resolveVariable(from, environment);
+  if ('problem' in resolved) return { code: 'config.unset', ...resolved };
+  if (secret) addSecret(resolved.value);
+  return { value: resolved.value };
 }
 
 /** The identities that the keys name, or what is wrong with them. */
@@ -50,7 +78,7 @@ export async function readIdentities(keys: Keys, environment: Environment): Prom
 }
 
 /** FAULTS 81: a key that others can read is refused, as ssh does. */
-async function guard(file: string, lead: string): Promise<Extract<Identities, { code: string }> | null> {
+async function guard(file: string, lead: string, write = makeOne(file)): Promise<Extract<Identities, { code: string }> | null> {
   try {
     const { mode } = await stat(file);
     if ((mode & 0o077) === 0) return null;
@@ -60,7 +88,7 @@ async function guard(file: string, lead: string): Promise<Extract<Identities, { 
       write: `nothing here, but run chmod 600 ${file}; if others use this machine, make a new key`,
     };
   } catch (error) {
-    return { code: 'keys.missing', problem: `${lead} ${file}, which ${fileProblem(error)}`, write: makeOne(file) };
+    return { code: 'keys.missing', problem: `${lead} ${file}, which ${fileProblem(error)}`, write };
   }
 }
 

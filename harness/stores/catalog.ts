@@ -4,7 +4,8 @@ import type { CatalogEvidence } from './evidence.ts';
 import { storeFindings } from './findings.ts';
 import type { ArtifactKind, Name, SetId } from './names.ts';
 import { firstOf, nameOf, parseName, shown, spanOf } from './names.ts';
-import type { Entry, ReadableStore, StoredObject } from './store.ts';
+import { writtenByCrypt } from './rclone-crypt.ts';
+import type { Entry, History, Judged, ReadableStore, StoredObject } from './store.ts';
 
 /** One artifact of a backup set, as stored. */
 export interface StoredArtifact {
@@ -30,7 +31,7 @@ export interface Catalog {
   readonly store: string;
   /** In order of their ids' first instant. Quarantined ones are among them. */
   readonly sets: readonly BackupSet[];
-  }
+}
 
 export interface CatalogContext {
   readonly signal: AbortSignal;
@@ -52,15 +53,27 @@ export interface CatalogRead {
  * @throws StepEnded store.missing, store.unreadable.
  */
 export async function readCatalog(store: ReadableStore, { now, signal }: CatalogContext): Promise<CatalogRead> {
+  // Before the listing: what is there before it and after it, and not in it, it hides.
+  const history = (await store.history?.(signal)) ?? null;
   const sorted = new Sorted();
   for await (const entry of store.list(signal, { folders: 'named' })) sorted.add(entry);
+  const uploads = (await store.unfinished?.(signal)) ?? null;
+  if (uploads?.judged === true) for (const { key, startedAt } of uploads.found) sorted.temporaries.push(`${key} (in parts, begun ${startedAt.toISOString().slice(0, 16)}Z)`);
   const at = now();
   const sets = [...sorted.sets.entries()].map(([id, parts]) => setOf(id, parts, at)).sort((a, b) => byId(a.id, b.id));
   const catalog = { store: store.description, sets };
   const eligible = sets.filter((set) => set.quarantine === null);
+  const hidden = history?.judged === true ? history.found.hidden.filter((key) => parseName(key).kind === 'artifact') : [];
+  const lost = history?.judged === true ? await missedBy(store, history.found, sorted, signal) : [];
+  const crypt = eligible.length === 0 ? await writtenByCrypt(store, sorted.unknown, signal) : [];
+  const findings = [
+    ...(crypt.length > 0 ? [storeFindings.find('catalog.rclone-crypt', { store: store.description, first: crypt })] : judge(catalog, sorted, hidden, at)),
+    ...(lost.length > 0 ? [storeFindings.find('catalog.listing-incomplete', { count: lost.length, artifacts: firstOf(lost) })] : []),
+    ...notJudged(history, uploads),
+  ];
   return {
     catalog: eligible.length === 0 ? null : catalog,
-    findings: judge(catalog, sorted, at),
+    findings,
     evidence: {
       store: store.description,
       sets: sets.length,
@@ -69,9 +82,30 @@ export async function readCatalog(store: ReadableStore, { now, signal }: Catalog
       newest: eligible.at(-1)?.id ?? null,
       others: sorted.others,
       strays: sorted.strays.length,
-      unfinishedUploads: sorted.temporaries.length,
+      unfinishedUploads: uploads?.judged === false ? 'not judged' : sorted.temporaries.length,
+      deleteMarkers: history === null ? null : history.judged ? hidden.length : 'not judged',
     },
   };
+}
+
+/** Artifacts that are there, and that the listing does not show. */
+async function missedBy(store: ReadableStore, { current }: History, sorted: Sorted, signal: AbortSignal): Promise<string[]> {
+  const missed: string[] = [];
+  for (const key of current) {
+    const name = parseName(key);
+    if (name.kind !== 'artifact' || sorted.sets.get(name.set)?.objects.has(key) === true) continue;
+    // Retention may have removed it in between.
+    if ((await store.head(key, signal)) !== null) missed.push(key);
+  }
+  return missed;
+}
+
+function notJudged(history: Judged<History> | null, uploads: Judged<unknown> | null): Finding[] {
+  const unknown = [
+    ...(history?.judged === false ? [{ what: 'delete markers', why: history.why }] : []),
+    ...(uploads?.judged === false ? [{ what: 'unfinished uploads', why: uploads.why }] : []),
+  ];
+  return unknown.length === 0 ? [] : [storeFindings.find('catalog.not-judged', { what: unknown.map(({ what }) => what), why: unknown[0]?.why ?? '' })];
 }
 
 /** Orders set ids by the first instant they can mean; a day comes before the timestamps in it. */
@@ -96,10 +130,13 @@ class Sorted {
   readonly unparseable: string[] = [];
   readonly irregular: string[] = [];
   readonly denied: string[] = [];
+  /** The first few objects whose names say nothing. */
+  readonly unknown: StoredObject[] = [];
 
   add(entry: Entry): void {
     const key = entry.kind === 'object' ? entry.object.key : entry.key;
     const name = parseName(key);
+    if (entry.kind === 'object' && (name.kind === 'stray' || name.kind === 'unparseable-set') && this.unknown.length < 3) this.unknown.push(entry.object);
     switch (name.kind) {
       case 'artifact':
         return this.#addArtifact(entry, key, name);
@@ -144,17 +181,23 @@ function setOf(id: SetId, { objects, withheld }: Parts, now: Date): BackupSet {
   return { id, dump, manifest: pick('manifest'), globals: pick('globals'), quarantine };
 }
 
-function judge(catalog: Catalog, sorted: Sorted, now: Date): Finding[] {
+function judge(catalog: Catalog, sorted: Sorted, hidden: readonly string[], now: Date): Finding[] {
   const { find } = storeFindings;
   const findings: Finding[] = [];
   const held = (quarantine: Quarantine): string[] => catalog.sets.filter((set) => set.quarantine === quarantine).map((set) => set.id);
   const future = held('future');
-  const dumpless = held('dump-missing');
+  const newest = catalog.sets.findLast((set) => set.quarantine === null);
+  // Retention deletes old sets, and their markers stay: only what is newer than all the rest was not meant to go.
+  const buried = hidden.filter((key) => {
+    const name = parseName(key);
+    return name.kind === 'artifact' && (newest === undefined || byId(name.set, newest.id) >= 0);
+  });
+  const dumpless = held('dump-missing').filter((set) => !buried.some((key) => key.startsWith(`db-${set}.sql.gz`)));
   const ambiguous = [...sorted.sets].flatMap(([id, { objects }]) =>
     (['dump', 'manifest', 'globals'] as const).filter((kind) => objects.has(nameOf(id, kind, true)) && objects.has(nameOf(id, kind, false))).map((kind) => nameOf(id, kind, false)),
   );
   const list = (keys: readonly string[]): { count: number; first: string[] } => ({ count: keys.length, first: firstOf(keys) });
-  const known = catalog.sets.length + sorted.unparseable.length + sorted.denied.length;
+  const known = catalog.sets.length + sorted.unparseable.length + sorted.denied.length + buried.length;
   if (known === 0) {
     const found = [...sorted.strays, ...sorted.temporaries, ...sorted.otherKeys];
     findings.push(find('catalog.empty', { store: catalog.store, found: found.length, first: firstOf(found) }));
@@ -167,6 +210,7 @@ function judge(catalog: Catalog, sorted: Sorted, now: Date): Finding[] {
   if (sorted.irregular.length > 0) findings.push(find('catalog.irregular', { entries: sorted.irregular }));
   if (sorted.denied.length > 0) findings.push(find('catalog.denied', { entries: sorted.denied }));
   if (ambiguous.length > 0) findings.push(find('catalog.ambiguous', { artifacts: ambiguous }));
+  if (buried.length > 0) findings.push(find('catalog.hidden', { count: buried.length, artifacts: firstOf(buried) }));
   if (dumpless.length > 0) findings.push(find('catalog.dump-missing', { sets: dumpless }));
   return findings;
 }

@@ -1,10 +1,15 @@
 // The stores' slice of the configuration.
 import { z } from 'zod';
-import { fromEnvironment, name, path } from '../config/leaf.ts';
+import { type FromEnvironment, fromEnvironment, guided, name, path, text } from '../config/leaf.ts';
+import { endpointProblem, isAws, regionOf } from './endpoint.ts';
+
+export { bucketInHost, isB2MasterKey } from './endpoint.ts';
+
+const storeName = name('what reports call this store', `'offsite'`);
 
 const directoryStore = z.strictObject({
   /** What reports call it: `offsite`. */
-  name: name('what reports call this store', `'offsite'`),
+  name: storeName,
   kind: z.literal('directory'),
   /** Where the artifacts lie; relative to the configuration file, or from the environment. */
   path: z.union([
@@ -13,12 +18,83 @@ const directoryStore = z.strictObject({
   ]),
 });
 
-export const storeSchema = z.discriminatedUnion('kind', [directoryStore]);
-export type StoreInput = z.input<typeof storeSchema>;
+/** A text of a form of its own; `problem` says what is wrong with it. */
+const formed = (problem: (value: string) => string | null, what: string, example: string) =>
+  guided(
+    z.string().check((context) => {
+      const found = problem(context.value);
+      if (found !== null) context.issues.push({ code: 'custom', message: found, input: context.value });
+    }),
+    what,
+    example,
+  );
 
-/** A store as the harness uses it. `path` is absolute. */
-export interface StoreConfig {
+const s3Store = z.strictObject({
+  /** What reports call it: `offsite`. */
+  name: storeName,
+  kind: z.literal('s3'),
+  /** The service, without bucket and path: `https://s3.eu-central-003.backblazeb2.com`. */
+  endpoint: formed(endpointProblem, 'where the service is reached, without bucket or path', `'https://s3.eu-central-003.backblazeb2.com'`),
+  bucket: formed((value) => (/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value) ? null : 'is no name of a bucket (3 to 63 of a to z, 0 to 9, dots and hyphens)'), 'the bucket that holds the backups', `'whatsapp-mcp-backups'`),
+  /** The folder in the bucket that the artifacts lie in. Default: none. */
+  prefix: formed((value) => (/^[^/\0]+(?:\/[^/\0]+)*\/?$/.test(value) ? null : 'is no folder (no slash at its start, none doubled)'), 'the folder in the bucket that the backups lie in', `'production/database'`).optional(),
+  /** Default: what the endpoint of AWS or B2 names, else `us-east-1`. */
+  region: text('the region of the bucket', `'eu-central-003'`).optional(),
+  /** Whether the bucket stands in the path. Default: everywhere but at AWS. */
+  pathStyle: guided(z.boolean(), 'whether the bucket stands in the path and not in the host', 'true').optional(),
+  /** Of a credential that reads and lists, and nothing else. */
+  accessKeyId: fromEnvironment('where the id of the access key comes from', `env('DRILL_S3_KEY_ID')`),
+  secretAccessKey: fromEnvironment('where the secret of the access key comes from', `env('DRILL_S3_SECRET')`),
+  /** Of a temporary credential. */
+  sessionToken: fromEnvironment('where the token of a temporary credential comes from', `env('DRILL_S3_TOKEN')`).optional(),
+});
+
+export const storeSchema = z.discriminatedUnion('kind', [directoryStore, s3Store]);
+export type StoreInput = z.input<typeof storeSchema>;
+export type S3StoreInput = z.input<typeof s3Store>;
+
+/** A store as the harness uses it; plain JSON. */
+export type StoreConfig = DirectoryStoreConfig | S3StoreConfig;
+
+export interface DirectoryStoreConfig {
   readonly name: string;
   readonly kind: 'directory';
+  /** Absolute. */
   readonly path: string;
+}
+
+export interface S3StoreConfig {
+  readonly name: string;
+  readonly kind: 's3';
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** Empty, or a folder with its trailing slash. */
+  readonly prefix: string;
+  readonly region: string;
+  readonly pathStyle: boolean;
+  /** Where the credential comes from; it is never in here itself. */
+  readonly accessKeyId: FromEnvironment;
+  readonly secretAccessKey: FromEnvironment;
+  readonly sessionToken: FromEnvironment | null;
+}
+
+/** The credential of an S3 store; never written down. */
+export interface S3Credential {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+export function normaliseS3(store: S3StoreInput): S3StoreConfig {
+  const { name, kind, bucket, accessKeyId, secretAccessKey, sessionToken = null } = store;
+  const endpoint = new URL(store.endpoint).origin;
+  const prefix = store.prefix === undefined || store.prefix.endsWith('/') ? (store.prefix ?? '') : `${store.prefix}/`;
+  // The certificate of AWS names one level below the service: a bucket with a dot in its name would not match it.
+  const pathStyle = store.pathStyle ?? (!isAws(endpoint) || bucket.includes('.'));
+  return { name, kind, endpoint, bucket, prefix, region: store.region ?? regionOf(endpoint), pathStyle, accessKeyId, secretAccessKey, sessionToken };
+}
+
+/** Where a store lies, for people: a path, or `s3://bucket/folder at https://host`. */
+export function whereIs(store: StoreConfig): string {
+  return store.kind === 'directory' ? store.path : `s3://${store.bucket}/${store.prefix} at ${store.endpoint}`;
 }

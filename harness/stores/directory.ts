@@ -53,7 +53,7 @@ class DirectoryStore implements ReadableStore {
     }
   }
 
-  async open(object: StoredObject, _signal: AbortSignal): Promise<Readable> {
+  async open(object: StoredObject, _signal: AbortSignal, from = 0): Promise<Readable> {
     const path = join(await this.#root(), inside(object.key));
     let handle: FileHandle;
     try {
@@ -70,7 +70,7 @@ class DirectoryStore implements ReadableStore {
       if (!(await unlinked(path))) throw changed(object, 'a symlink stands in its path now');
       if (stats.size !== object.size) throw changed(object, `it has ${stats.size} bytes now, and had ${object.size}`);
       if (stats.mtime.getTime() !== object.modifiedAt.getTime()) throw changed(object, 'it was written again since it was listed');
-      return handle.createReadStream({ highWaterMark: chunkBytes });
+      return handle.createReadStream({ start: from, highWaterMark: chunkBytes });
     } catch (error) {
       await handle.close();
       throw error;

@@ -17,13 +17,15 @@ export const catalogEvidence = z.strictObject({
   newest: z.string().nullable().describe('id of the newest set that may be chosen, by its name alone'),
   others: z.strictObject({ media: count, audit: count, ledger: count, store: count }).describe('top-level entries of other parts'),
   strays: count,
-  unfinishedUploads: count,
+  unfinishedUploads: z.union([count, z.literal('not judged')]),
+  deleteMarkers: z.union([count, z.literal('not judged')]).nullable().describe('artifacts that a delete marker hides; null: the store keeps no versions'),
 });
 export type CatalogEvidence = z.infer<typeof catalogEvidence>;
 
 export const fetchEvidence = z.strictObject({
   object: z.string(),
   version: z.string().nullable(),
+  etag: z.string().nullable().describe("the store's own mark of these very bytes; no digest"),
   modifiedAt: z.iso.datetime().describe('UTC; when the object was written, not how old its content is'),
   bytes,
   sha256,
@@ -33,7 +35,7 @@ export const fetchEvidence = z.strictObject({
 export type FetchEvidence = z.infer<typeof fetchEvidence>;
 
 export function fetchedFacts({ object, bytes, sha256, attempts, durationMs }: Fetched): FetchEvidence {
-  return { object: object.key, version: object.version ?? null, modifiedAt: object.modifiedAt.toISOString(), bytes, sha256, attempts, durationMs };
+  return { object: object.key, version: object.version ?? null, etag: object.etag ?? null, modifiedAt: object.modifiedAt.toISOString(), bytes, sha256, attempts, durationMs };
 }
 
 export const verifyStoredEvidence = z.strictObject({

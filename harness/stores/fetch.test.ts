@@ -35,9 +35,9 @@ async function listed(): Promise<StoredObject> {
 }
 
 /** The directory store, its bodies replaced; the number of times it was opened. */
-function withBody(body: (attempt: number) => Readable | Promise<Readable>): ReadableStore & { opened: number } {
+function withBody(body: (attempt: number, from: number) => Readable | Promise<Readable>): ReadableStore & { opened: number } {
   const store = directoryStore(source);
-  const faulty = { opened: 0, description: 'faulty', list: store.list.bind(store), head: store.head.bind(store), open: async () => body((faulty.opened += 1)) };
+  const faulty = { opened: 0, description: 'faulty', list: store.list.bind(store), head: store.head.bind(store), open: async (_object: StoredObject, _signal: AbortSignal, from = 0) => body((faulty.opened += 1), from) };
   return faulty;
 }
 
@@ -70,8 +70,10 @@ test('a body that is cut is asked for again, then told as short', async () => {
   const cut = withBody(() => Readable.from([content.subarray(0, 1000)]));
   expect(await ending(cut)).toEqual(['fetch.short']);
   expect(cut.opened).toBe(3);
-  const once = withBody((attempt) => Readable.from([attempt === 1 ? content.subarray(0, 1000) : content]));
-  expect(await fetchArtifact(once, await listed(), work, quiet)).toMatchObject({ attempts: 2, bytes: content.length });
+  const asked: number[] = [];
+  const once = withBody((attempt, from) => { asked.push(from); return Readable.from([attempt === 1 ? content.subarray(0, 1000) : content.subarray(from)]); });
+  expect(await fetchArtifact(once, await listed(), work, quiet)).toMatchObject({ attempts: 2, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') });
+  expect(asked).toEqual([0, 1000]);
 });
 
 test('a body that stalls is asked for again, then told as stalled', async () => {

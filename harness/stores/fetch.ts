@@ -27,11 +27,13 @@ export interface FetchOptions {
   readonly idleMs?: number;
   /** The longest time for all attempts together, ms. Default: none. */
   readonly totalMs?: number;
-  /** How often a cut or stalled body is asked for. Default: 3. */
+  /** How often in a row a cut or stalled body is asked for, each time from where the last one ended. Default: 3. */
   readonly attempts?: number;
 }
 
 const oneMinute = 60_000;
+/** A body that brought as much has earned its attempts anew: a long one may be cut more often than a short one. */
+const progressBytes = 8 * 2 ** 20;
 
 /**
  * Fetches an object into `workDir`, named as its key is.
@@ -40,64 +42,98 @@ const oneMinute = 60_000;
 export async function fetchArtifact(store: ReadableStore, object: StoredObject, workDir: string, options: FetchOptions): Promise<Fetched> {
   const startedAt = performance.now();
   const path = join(workDir, encodeURIComponent(object.key));
-  const deadline = options.totalMs === undefined ? Infinity : startedAt + options.totalMs;
-  for (let attempt = 1; ; attempt += 1) {
+  const what = shown(object.key);
+  const told = (done: number): void => options.progress({ done, total: object.size, unit: 'bytes', what });
+  // Before the first byte: what it will be, and how much.
+  told(0);
+  const body = new WholeBody(store, object, startedAt, options);
+  const spilled = await spill(body.chunks(), path, { expected: object.size, onBytes: told });
+  try {
     await confirm(store, object, options.signal);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+  return { ...spilled, object: body.confirmed, attempts: body.attempts, durationMs: Math.round(performance.now() - startedAt) };
+}
+
+/** One object's bytes from the first to the last, in as many bodies as it takes: each goes on where the one before was cut. */
+class WholeBody {
+  attempts = 0;
+  /** The object as it was found when it was last looked at; it may know its version, which a listing does not tell. */
+  confirmed: StoredObject;
+  #bytes = 0;
+  readonly #store: ReadableStore;
+  readonly #options: FetchOptions;
+  readonly #deadline: number;
+
+  constructor(store: ReadableStore, object: StoredObject, startedAt: number, options: FetchOptions) {
+    this.#store = store;
+    this.confirmed = object;
+    this.#options = options;
+    this.#deadline = options.totalMs === undefined ? Infinity : startedAt + options.totalMs;
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    const { signal, attempts = 3 } = this.#options;
+    for (let failures = 0; ; ) {
+      this.confirmed = await confirm(this.#store, this.confirmed, signal);
+      this.attempts += 1;
+      const before = this.#bytes;
+      try {
+        yield* this.#attempt();
+        return;
+      } catch (error) {
+        if (!(error instanceof Cut)) throw error;
+        // A body that ends early because the object itself changed is told as that.
+        await confirm(this.#store, this.confirmed, signal);
+        failures = this.#bytes - before >= progressBytes ? 1 : failures + 1;
+        if (!error.again || failures >= attempts) throw new StepEnded(error.tell(this.attempts));
+      }
+    }
+  }
+
+  /** What is missing. @throws Cut where another attempt may do better. */
+  async *#attempt(): AsyncGenerator<Uint8Array> {
+    const { size } = this.confirmed;
+    const object = shown(this.confirmed.key);
+    const idleMs = this.#options.idleMs ?? oneMinute;
+    const watch = new Watch(this.#options.signal, idleMs, this.#deadline);
+    const short = (attempts: number): Finding => storeFindings.find('fetch.short', { object, bytes: this.#bytes, expected: size, attempts });
     try {
-      const spilled = await transfer(store, object, path, deadline, options);
-      await confirm(store, object, options.signal).catch(async (error: unknown) => {
-        await rm(path, { force: true });
-        throw error;
-      });
-      return { ...spilled, object, attempts: attempt, durationMs: Math.round(performance.now() - startedAt) };
+      const body = await watch.guard(this.#store.open(this.confirmed, watch.signal, this.#bytes));
+      for await (const chunk of watch.through(body)) {
+        this.#bytes += chunk.length;
+        if (this.#bytes > size) throw new Cut(false, () => storeFindings.find('fetch.long', { object, expected: size }));
+        yield chunk;
+      }
+      if (this.#bytes < size) throw new Cut(true, short);
     } catch (error) {
-      if (!(error instanceof Cut)) throw error;
-      // A body that ends early because the object itself changed is told as that.
-      await confirm(store, object, options.signal);
-      if (!error.again || attempt >= (options.attempts ?? 3)) throw new StepEnded(error.tell(attempt));
+      this.#options.signal.throwIfAborted();
+      if (watch.ended === 'stalled') throw new Cut(true, (attempts) => storeFindings.find('fetch.stalled', { object, bytes: this.#bytes, idleMs, attempts }));
+      if (watch.ended === 'timeout') throw new Cut(false, () => storeFindings.find('fetch.timeout', { object, bytes: this.#bytes, totalMs: this.#options.totalMs ?? 0 }));
+      if (!(error instanceof BodyBroke)) throw error;
+      const { cause } = error;
+      if (cause instanceof StepEnded) throw cause;
+      if (cutCodes.includes(codeOf(cause))) throw new Cut(true, short);
+      throw new Cut(true, () => storeFindings.find('fetch.read-failed', { object, error: codeOf(cause), bytes: this.#bytes }));
+    } finally {
+      watch.end();
     }
   }
 }
 
-/** @throws StepEnded fetch.gone, fetch.changed: the object is no longer what was listed. */
-async function confirm(store: ReadableStore, object: StoredObject, signal: AbortSignal): Promise<void> {
+/** How a connection that was cut shows in a body. */
+const cutCodes = ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE', 'EPIPE'];
+
+/** The object as it is now. @throws StepEnded fetch.gone, fetch.changed: it is no longer what was listed. */
+async function confirm(store: ReadableStore, object: StoredObject, signal: AbortSignal): Promise<StoredObject> {
   const now = await store.head(object.key, signal);
   if (now === null) throw new StepEnded(storeFindings.find('fetch.gone', { object: shown(object.key) }));
   if (now.size !== object.size) throw changed(object, `it has ${now.size} bytes now, and had ${object.size}`);
-  if (now.version !== object.version || now.modifiedAt.getTime() !== object.modifiedAt.getTime()) throw changed(object, 'it was written again since it was listed');
-}
-
-/** One attempt. @throws Cut where another may do better. */
-async function transfer(store: ReadableStore, object: StoredObject, path: string, deadline: number, options: FetchOptions): Promise<Spilled> {
-  const idleMs = options.idleMs ?? oneMinute;
-  const name = shown(object.key);
-  const watch = new Watch(options.signal, idleMs, deadline);
-  let bytes = 0;
-  try {
-    const body = await watch.guard(store.open(object, watch.signal));
-    return await spill(watch.through(body, (total) => {
-      if (total < object.size) throw new Cut(true, (attempts) => storeFindings.find('fetch.short', { object: name, bytes: total, expected: object.size, attempts }));
-    }), path, {
-      expected: object.size,
-      onBytes: (done) => {
-        bytes = done;
-        if (done > object.size) throw new Cut(false, () => storeFindings.find('fetch.long', { object: name, expected: object.size }));
-        options.progress({ done, total: object.size, unit: 'bytes', what: name });
-      },
-    });
-  } catch (error) {
-    options.signal.throwIfAborted();
-    if (watch.ended === 'stalled') throw new Cut(true, (attempts) => storeFindings.find('fetch.stalled', { object: name, bytes, idleMs, attempts }));
-    if (watch.ended === 'timeout') throw new Cut(false, () => storeFindings.find('fetch.timeout', { object: name, bytes, totalMs: options.totalMs ?? 0 }));
-    if (error instanceof BodyBroke) {
-      const { cause } = error;
-      if (cause instanceof StepEnded) throw cause;
-      throw new Cut(true, () => storeFindings.find('fetch.read-failed', { object: name, error: codeOf(cause), bytes }));
-    }
-    throw error;
-  } finally {
-    watch.end();
-  }
+  const other = (was: string | undefined, is: string | undefined): boolean => was !== undefined && is !== undefined && was !== is;
+  if (other(object.version, now.version) || other(object.etag, now.etag) || now.modifiedAt.getTime() !== object.modifiedAt.getTime()) throw changed(object, 'it was written again since it was listed');
+  return now;
 }
 
 /** A transfer that came to nothing, how it is told, and whether another attempt may help. */
@@ -148,8 +184,8 @@ class Watch {
     }
   }
 
-  /** The body's chunks; each one resets the timer for silence. At its end `onEnd` is told their length. @throws BodyBroke. */
-  async *through(body: Readable, onEnd: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  /** The body's chunks; each one resets the timer for silence. @throws BodyBroke. */
+  async *through(body: Readable): AsyncGenerator<Uint8Array> {
     // Between: a body that hangs may not even be destroyed without hanging; this one can.
     const between = new PassThrough({ highWaterMark: 1 << 20 });
     pipeline(body, between, () => undefined);
@@ -157,11 +193,9 @@ class Watch {
     this.signal.addEventListener('abort', onAbort, { once: true });
     // It may have ended before anybody listened.
     if (this.signal.aborted) onAbort();
-    let bytes = 0;
     try {
       for await (const chunk of between as AsyncIterable<Uint8Array>) {
         this.#idle.refresh();
-        bytes += chunk.length;
         yield chunk;
       }
     } catch (error) {
@@ -171,7 +205,6 @@ class Watch {
       between.destroy();
       body.destroy();
     }
-    onEnd(bytes);
   }
 
   end(): void {

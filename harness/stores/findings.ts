@@ -1,5 +1,5 @@
 // What can be said of a store and of the bytes it holds.
-import { defect, defineFindings, obstacle, warning } from '../run/finding.ts';
+import { defect, defineFindings, note, obstacle, warning } from '../run/finding.ts';
 
 const names = (list: readonly string[], count: number): string => `${list.join(', ')}${count > list.length ? ` and ${count - list.length} more` : ''}`;
 
@@ -12,6 +12,66 @@ export const storeFindings = defineFindings({
   'store.unreadable': obstacle<{ store: string; error: string }>(
     ({ store, error }) => `the store cannot be read: ${store} (${error})`,
     () => 'Give the user who runs the drill read access to it, or repair the mount or disk; unreadable backups are not missing backups.',
+  ),
+  'store.denied': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the store may not be listed with this credential: ${store} (${error})`,
+    () => 'Give the credential of the drill the right to list the bucket and to read its objects (docs/stores.md names both for each provider); denied is not missing.',
+  ),
+  'store.unreachable': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the store cannot be reached: ${store} (${error})`,
+    () => 'Look at its endpoint in the configuration, at the network, the name server and HTTPS_PROXY of this host, then run the drill again.',
+  ),
+  'store.slow': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the store does not answer in time: ${store} (${error})`,
+    () => 'It was asked several times, within a deadline. Look at its status and at the network, and run the drill again later.',
+  ),
+  'store.failing': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the store fails: ${store} (${error})`,
+    () => 'The fault is on its side, and it was asked several times. Look at its status and run the drill again later.',
+  ),
+  'store.refused': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the store refuses the request: ${store} (${error})`,
+    () => 'Compare endpoint, region and pathStyle in the configuration with what the provider documents.',
+  ),
+  'store.wrong-secret': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the secret does not belong to the access key: ${store} (${error})`,
+    () => 'Set the variable that secretAccessKey names to the secret of that very key; a blank or a quote too many is enough.',
+  ),
+  'store.unknown-key': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the store does not know the access key: ${store} (${error})`,
+    () => 'It was deleted, or belongs to another endpoint, or its session token is not its own: set the variables that accessKeyId and sessionToken name.',
+  ),
+  'store.expired': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the credential has expired: ${store} (${error})`,
+    () => 'Fetch a new one that lasts as long as the drill, or give the drill a key of its own that lists and reads and does not expire.',
+  ),
+  'store.clock-skew': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the clock of this host and that of the store are too far apart: ${store} (${error})`,
+    () => 'Set the clock of this host (timedatectl): with a wrong one no age that a drill measures is right either.',
+  ),
+  'store.wrong-region': obstacle<{ store: string; configured: string; actual: string | null }>(
+    ({ store, configured, actual }) => `the bucket lies in ${actual === null ? 'another region' : `region ${actual}`}, not in ${configured}: ${store}`,
+    ({ actual }) => `Write region: '${actual ?? '…'}' and the endpoint of that region in the configuration; a redirect is not followed, since it could lead anywhere.`,
+  ),
+  'store.tls': obstacle<{ store: string; error: string }>(
+    ({ store, error }) => `the store cannot prove who it is: ${store} (${error})`,
+    () => 'Its certificate is not for this name, has expired, or comes from an authority that this host does not know (NODE_EXTRA_CA_CERTS names the file of another). There is no switch to go on without.',
+  ),
+  'store.listing-unsound': defect<{ store: string; how: string }>(
+    ({ store, how }) => `the store's listing cannot be trusted: ${store}: ${how}`,
+    () => 'What it does not show may be there or not. Look for a known fault of that server, list the bucket with another client, and drill again.',
+  ),
+  'store.other-application': defect<{ store: string; expected: string; actual: string }>(
+    ({ store, expected, actual }) => `the store belongs to ${actual}, not to ${expected}: ${store} (its store.json says so)`,
+    () => 'Correct the store in the configuration, or `application` if that is wrong; if neither is, find out who writes to whose bucket.',
+  ),
+  'store.label-unreadable': defect<{ store: string; why: string }>(
+    ({ store, why }) => `the store's store.json does not say whose it is: ${store}: ${why}`,
+    () => 'Write { "application": "NAME" } into it with the credential that publishes, or find out who overwrote it.',
+  ),
+  'store.writable': warning<{ store: string }>(
+    ({ store }) => `the credential of the drill may write or delete: ${store}`,
+    () => 'Whoever takes over the drill host could destroy the backups with it: make a key that lists and reads, and nothing else (docs/stores.md).',
   ),
 
   // What it holds.
@@ -51,6 +111,22 @@ export const storeFindings = defineFindings({
     ({ count, first }) => `${count} unfinished ${count === 1 ? 'upload' : 'uploads'}: ${names(first, count)}`,
     () => 'If no backup is running now, an earlier one was killed: read its log, then remove the temporary files.',
   ),
+  'catalog.hidden': defect<{ artifacts: readonly string[]; count: number }>(
+    ({ artifacts, count }) => `deleted, and newer than all that is left: ${names(artifacts, count)}`,
+    () => 'Its versions still exist under a delete marker: find out who deleted it, and bring it back by deleting the marker with the credential of an administrator.',
+  ),
+  'catalog.listing-incomplete': defect<{ artifacts: readonly string[]; count: number }>(
+    ({ artifacts, count }) => `there, and not in the listing: ${names(artifacts, count)}`,
+    () => 'The listing of the store lies: look for a known fault of that server, and list the bucket with another client. A drill would choose an older set.',
+  ),
+  'catalog.not-judged': note<{ what: readonly string[]; why: string }>(
+    ({ what, why }) => `not judged: ${what.join(', ')} (${why})`,
+    () => 'The credential has no right to list them, or the store keeps none. Nothing is known of them; that is not "none". docs/stores.md names the rights.',
+  ),
+  'catalog.rclone-crypt': obstacle<{ store: string; first: readonly string[] }>(
+    ({ store, first }) => `${store} was written through an rclone crypt remote, which the drill does not read: ${first.join(', ')}`,
+    () => 'Copy the backups through a plain remote (they are encrypted with age already), or drill a directory that rclone copy has decrypted them into.',
+  ),
 
   // Its way to scratch.
   'fetch.denied': obstacle<{ object: string; error: string }>(
@@ -61,6 +137,10 @@ export const storeFindings = defineFindings({
     ({ object }) => `${object} was listed and is not there`,
     () => 'Either retention removed it during the drill, or the listing lies: run the drill again, and if it happens again look at what else writes to the store.',
   ),
+  'fetch.archived': obstacle<{ object: string }>(
+    ({ object }) => `${object} lies in an archive (Glacier) and cannot be read before it is restored from there`,
+    () => 'Restore it to the standard class, which takes hours and counts into the recovery time, or let the lifecycle rule leave the newest sets alone.',
+  ),
   'fetch.changed': obstacle<{ object: string; how: string }>(
     ({ object, how }) => `${object} changed while it was read: ${how}`,
     () => 'A published backup never changes: find out what writes to it, and drill again when that has ended.',
@@ -68,6 +148,10 @@ export const storeFindings = defineFindings({
   'fetch.short': obstacle<{ object: string; bytes: number; expected: number; attempts: number }>(
     ({ object, bytes, expected, attempts }) => `${object} gave ${bytes} of ${expected} bytes, in ${attempts} attempts`,
     () => 'The store or the way to it cuts transfers; look at its health and run the drill again.',
+  ),
+  'fetch.unresumable': obstacle<{ object: string; bytes: number }>(
+    ({ object, bytes }) => `${object} was cut after ${bytes} bytes, and the store gives it from its start only`,
+    () => 'The store does not honour Range, so that a cut transfer cannot go on where it ended: run the drill again, over a steadier way to it.',
   ),
   'fetch.long': obstacle<{ object: string; expected: number }>(
     ({ object, expected }) => `${object} gave more than the ${expected} bytes that were listed`,
@@ -131,6 +215,6 @@ export const storeFindings = defineFindings({
   ),
   'publish.unverified': obstacle<{ object: string }>(
     ({ object }) => `${object} does not read back as it was written`,
-    () => 'It was not published. Look at the health of the target, then publish again.',
+    () => 'Do not count on it. Look at the health of the target, then publish again under another set id.',
   ),
 });

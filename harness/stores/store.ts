@@ -9,7 +9,9 @@ export interface StoredObject {
   readonly size: number;
   /** UTC; says when it was written, never how old its content is. */
   readonly modifiedAt: Date;
-  /** The store's own version id, where it has one. */
+  /** What the store gives to these very bytes and to no others of that name: an ETag, which is no digest. */
+  readonly etag?: string;
+  /** The store's own version id, where it keeps versions and told it: a head tells it, a listing does not. */
   readonly version?: string;
 }
 
@@ -28,6 +30,25 @@ export interface ListOptions {
   readonly folders?: 'entered' | 'named';
 }
 
+/** What a store told, or why this credential cannot know it: what was not judged is never "none". */
+export type Judged<T> = { readonly judged: true; readonly found: T } | { readonly judged: false; readonly why: string };
+
+/** Keys of artifacts by their newest version. */
+export interface History {
+  readonly current: readonly string[];
+  /** The newest version is a delete marker: older ones exist, and no listing shows them. */
+  readonly hidden: readonly string[];
+}
+
+/** An upload in parts that was begun and neither ended nor given up. */
+export interface UnfinishedUpload {
+  readonly key: string;
+  readonly startedAt: Date;
+}
+
+/** Whether this credential may change the store. */
+export type Writes = 'denied' | 'allowed' | 'not judged';
+
 export interface ReadableStore {
   /** For people: `directory /var/backups`. No credentials. */
   readonly description: string;
@@ -35,6 +56,15 @@ export interface ReadableStore {
   list(signal: AbortSignal, options?: ListOptions): AsyncIterable<Entry>;
   /** The object as it is now, or null when it is not there. @throws StepEnded (obstacle) when that cannot be told. */
   head(key: string, signal: AbortSignal): Promise<StoredObject | null>;
-  /** Its bytes. @throws StepEnded (obstacle when denied, defect when it is gone). */
-  open(object: StoredObject, signal: AbortSignal): Promise<Readable>;
+  /**
+   * Its bytes, from an offset (default: the first) to its end.
+   * @throws StepEnded (obstacle when denied or changed, defect when it is gone).
+   */
+  open(object: StoredObject, signal: AbortSignal, from?: number): Promise<Readable>;
+  /** Where the store keeps versions: those of artifacts at the top level. */
+  history?(signal: AbortSignal): Promise<Judged<History>>;
+  /** Where uploads come in parts: those of artifacts at the top level. */
+  unfinished?(signal: AbortSignal): Promise<Judged<readonly UnfinishedUpload[]>>;
+  /** Where it can be asked without changing anything. */
+  writes?(signal: AbortSignal): Promise<Writes>;
 }

@@ -8,10 +8,11 @@ import { type RestoredAt, type Source, planDatabase } from '../database/steps.ts
 import { Plan, type StepRef } from '../run/plan.ts';
 import type { Scope } from '../run/record.ts';
 import { attachScratch } from '../run/scratch.ts';
-import { directoryStore } from '../stores/directory.ts';
+import { openStore } from '../stores/open.ts';
 import { leaveRestored } from '../suite/restored.ts';
-import { keepEvidence, openSourceEvidence } from './evidence.ts';
+import { keepEvidence } from './evidence.ts';
 import { planRehearsal } from './rehearsal.ts';
+import { openSource, openSourceEvidence } from './source.ts';
 
 /** What the worker needs to know, as plain data; the command plans from the same to know the steps beforehand. */
 export interface DrillSettings {
@@ -42,12 +43,11 @@ function planOpen(plan: Plan, { config, store: name }: DrillSettings): StepRef<S
     title: 'open the store and the keys',
     needs: {},
     evidence: openSourceEvidence,
-    run: async () => {
+    run: async (_, { signal }) => {
       const chosen = name === null ? config.stores[0] : config.stores.find((one) => one.name === name);
       if (chosen === undefined) throw new Error(`no store is named ${name ?? '(first)'}`);
-      const { identities } = await resolveSecrets(config, process.env);
-      const store = directoryStore(chosen.path);
-      return { value: { store, identities: identities.length === 0 ? null : identities.join('\n') }, evidence: { store: store.description, identities: identities.length } };
+      const { identities, stores } = await resolveSecrets(config, process.env);
+      return openSource(await openStore(chosen, stores), identities, config.application, signal);
     },
   });
 }

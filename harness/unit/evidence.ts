@@ -1,10 +1,5 @@
 import { z } from 'zod';
 
-export const openSourceEvidence = z.strictObject({
-  store: z.string(),
-  identities: z.int().describe('age identities at hand'),
-});
-
 export const publishEvidence = z.strictObject({
   set: z.string(),
   store: z.string(),

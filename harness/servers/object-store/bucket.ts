@@ -124,8 +124,7 @@ export class Bucket {
       last = folder ?? key;
     }
     // What follows in the folder that was named last is not another page.
-    const folder = delimiter !== '' && last.endsWith(delimiter) ? last : null;
-    while (folder !== null && (keys[at] ?? '').startsWith(folder)) at += 1;
+    if (delimiter !== '' && last.endsWith(delimiter)) while (keys[at]?.startsWith(last) === true) at += 1;
     const more = at < keys.length && (keys[at] ?? '').startsWith(prefix) && items.length + prefixes.length >= most;
     return { items, prefixes, next: more ? last : null };
   }
