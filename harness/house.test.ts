@@ -60,7 +60,7 @@ function judgeImport({ from, specifier, target }: Import, tree: Tree): string[] 
   if (isTest(target)) rules.push('tests');
   if (area === 'fixtures' && !from.startsWith('fixtures/') && from !== 'harness/unit/rehearsal.ts' && !from.startsWith('harness/bench/')) rules.push('fixtures');
   if ((area === 'drills' || area === 'checks') && !from.startsWith(`${area}/`)) rules.push('direction');
-  if (target === 'harness/stores/publish.ts' && !/^(?:harness\/(?:bench|stores)|fixtures)\/|^harness\/unit\/rehearsal\.ts$/.test(from)) rules.push('publish');
+  if (/^harness\/stores\/publish(?:-s3)?\.ts$/.test(target) && !/^(?:harness\/(?:bench|stores)|fixtures)\/|^harness\/unit\/rehearsal\.ts$/.test(from)) rules.push('publish');
   const [own, other] = [layerOf(from), layerOf(target)];
   const may = own === null ? undefined : layers[own];
   if (own !== null && other !== null && own !== other && may !== undefined && !may.includes(other)) {
@@ -145,6 +145,7 @@ describe('the direction of imports', () => {
     'harness/media/steps.ts': "import '../run/plan.ts';",
     'harness/stores/store.ts': '',
     'harness/stores/publish.ts': "import './store.ts';",
+    'harness/stores/publish-s3.ts': "import './publish.ts';",
     'harness/unit/rehearsal.ts': "import '../stores/publish.ts';\nimport '../../fixtures/unit.ts';\nimport '../database/steps.ts';\nimport '../media/steps.ts';",
     'harness/report/console.ts': "process.stdout.write('x');",
     'harness/cli.ts': "console.log('x');\nprocess.exit(1);\nawait import('./cli/drill.ts');",
@@ -175,6 +176,7 @@ describe('the direction of imports', () => {
     ['a drill that knows fixtures', 'drills/database.drill.ts', "import '../fixtures/unit.ts';", 'fixtures'],
     ['a stage that knows fixtures', 'harness/database/steps.ts', "import '../../fixtures/unit.ts';", 'fixtures'],
     ['a drill that can write to a store', 'drills/database.drill.ts', "import '../harness/stores/publish.ts';", 'publish'],
+    ['a drill that can write to a bucket', 'drills/database.drill.ts', "await import('../harness/stores/publish-s3.ts');", 'publish'],
     ['a stage that can write to a store', 'harness/database/steps.ts', "import '../stores/publish.ts';", 'publish'],
     ['a stage that prints', 'harness/database/steps.ts', "console.error('x');", 'prints'],
     ['a stage that writes to stdout', 'harness/database/steps.ts', "process['stdout'].write('x');", 'prints'],

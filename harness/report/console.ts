@@ -80,7 +80,9 @@ export class ConsoleReport {
     const running = this.#running;
     if (running === null) return;
     const since = Date.now() - running.since;
-    if (!this.#isTerminal() && Date.now() - running.said < plainEveryMs) return;
+    // What is about to be fetched is said at once, in a log too.
+    const begins = progress.unit === 'bytes' && progress.done === 0;
+    if (!this.#isTerminal() && !begins && Date.now() - running.said < plainEveryMs) return;
     running.said = Date.now();
     const count = (amount: number): string => (progress.unit === 'bytes' ? bytes(amount) : `${amount.toLocaleString('en')} ${progress.unit}`);
     const share = progress.total !== null && progress.total > 0 ? ` ${Math.floor((100 * progress.done) / progress.total)} %` : '';

@@ -27,9 +27,8 @@ export function regionOf(endpoint: string): string {
 }
 
 export const isAws = (endpoint: string): boolean => /\.amazonaws\.com(?:\.cn)?$/.test(new URL(endpoint).hostname);
-export const isB2 = (endpoint: string): boolean => /\.backblazeb2\.com$/.test(new URL(endpoint).hostname);
 
 /** B2's master key has the account's id, 12 hex digits, where an application key has 25. Its S3 API takes application keys only. */
 export function isB2MasterKey(endpoint: string, accessKeyId: string): boolean {
-  return isB2(endpoint) && /^[0-9a-f]{12}$/i.test(accessKeyId);
+  return /\.backblazeb2\.com$/.test(new URL(endpoint).hostname) && /^[0-9a-f]{12}$/i.test(accessKeyId);
 }

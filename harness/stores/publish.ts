@@ -13,9 +13,10 @@ export interface WritableStore {
   readonly description: string;
   /**
    * Publishes bytes under a name that is free: afterwards they are there whole, durably and read back, or not at all.
+   * @param size of the source in bytes, where it is known beforehand: a large upload is then parted by it
    * @throws StepEnded publish.exists, publish.unverified.
    */
-  put(key: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredObject & { readonly sha256: string }>;
+  put(key: string, source: AsyncIterable<Uint8Array>, signal: AbortSignal, size?: number): Promise<StoredObject & { readonly sha256: string }>;
 }
 
 /** Publishes into a directory, which is created where it is missing. */

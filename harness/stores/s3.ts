@@ -2,7 +2,7 @@
 // as not judged. Every call has a deadline: the SDK of itself would wait for ever.
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { GetObjectCommandOutput, _Object } from '@aws-sdk/client-s3';
 import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListObjectVersionsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { StepEnded } from '../run/finding.ts';

@@ -30,8 +30,9 @@ export const drillScope: Scope = { covered: ['database'], notCovered: ['media', 
 
 export function drillPlan(settings: DrillSettings): Plan {
   const plan = new Plan();
-  const source = settings.config.mode === 'rehearsal' ? planRehearsal(plan, settings) : planOpen(plan, settings);
+  const { source, close } = settings.config.mode === 'rehearsal' ? planRehearsal(plan, settings) : { source: planOpen(plan, settings), close: null };
   const restored = planDatabase(plan, source, settings, leaveRestored);
+  close?.();
   if (settings.keep) planKeep(plan, restored, settings);
   return plan;
 }

@@ -49,6 +49,9 @@ const misdated = ['manifest.other-set', 'manifest.future', 'manifest.stale-copy'
  */
 export async function readManifests(store: ReadableStore, catalog: Catalog, workDir: string, options: ManifestOptions): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
+  const all = catalog.sets.flatMap((set) => (set.quarantine === null && set.manifest !== null ? [set.manifest.object.size] : []));
+  // Before the first: how many, and how much.
+  options.progress({ done: 0, total: all.reduce((sum, size) => sum + size, 0), unit: 'bytes', what: `${all.length} ${all.length === 1 ? 'manifest' : 'manifests'}` });
   for (const set of catalog.sets) {
     options.signal.throwIfAborted();
     candidates.push(await candidateOf(store, set, workDir, options));
