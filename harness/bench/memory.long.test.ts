@@ -70,7 +70,7 @@ describe.runIf(process.platform === 'linux')('memory does not grow with the back
       names.set(dump, name);
       await encryptFile(dump.path, join(store, name), [key.recipient], signal);
     }
-    await peaks('fetch', (dump, result) => [store, result, names.get(dump) ?? '', engine], key.identity, async (dump, result) => {
+    await peaks('decrypt', (dump, result) => [store, result, names.get(dump) ?? '', engine], key.identity, async (dump, result) => {
       const hash = createHash('sha256');
       await pipeline(createReadStream(dump.path), hash);
       expect(result).toMatchObject({ engine, sha256: hash.digest('hex') });

@@ -1,7 +1,8 @@
 // Stages of ours as a process of its own, so that its memory is its own. Started by the bench and its tests, never by hand:
-// `inspect DUMP RESULT`; `restore DUMP RESULT` with the server as JSON on stdin; `fetch STORE RESULT KEY ENGINE` with the
-// age identity on stdin, which decrypts too.
-import { readFileSync, writeFileSync } from 'node:fs';
+// `inspect DUMP RESULT`; `restore DUMP RESULT` with the server as JSON on stdin; `decrypt STORE RESULT KEY ENGINE`, which
+// fetches from a directory first, with the age identity on stdin; `fetch KEY RESULT` and `list KEY RESULT` with a bucket as
+// JSON on stdin.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { inspectDump } from '../database/dump/inspect.ts';
 import { readDump } from '../database/dump/read.ts';
@@ -9,12 +10,28 @@ import { executeRestore } from '../database/restore/execute.ts';
 import { planRestore } from '../database/restore/plan.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
 import { decryptArtifact } from '../stores/age.ts';
+import type { S3Credential, S3StoreConfig } from '../stores/config.ts';
 import { directoryStore } from '../stores/directory.ts';
 import { fetchArtifact } from '../stores/fetch.ts';
+import { openStore } from '../stores/open.ts';
+import type { ReadableStore, StoredObject } from '../stores/store.ts';
 import { verifyStored } from '../stores/verify.ts';
 
 const [stage, from = '', result = '', key = '', engine = ''] = process.argv.slice(2);
 const quiet = { signal: new AbortController().signal, progress: (): void => undefined };
+
+const stdin = (): unknown => JSON.parse(readFileSync(0, 'utf8'));
+
+async function bucket(): Promise<ReadableStore> {
+  const { config, credential } = stdin() as { config: S3StoreConfig; credential: S3Credential };
+  return openStore(config, { [config.name]: credential });
+}
+
+async function objectOf(store: ReadableStore, name: string): Promise<StoredObject> {
+  const object = await store.head(name, quiet.signal);
+  if (object === null) throw new Error(`${name} is not in the store`);
+  return object;
+}
 
 const stages: Readonly<Record<string, () => Promise<unknown>>> = {
   inspect: async () => {
@@ -24,20 +41,32 @@ const stages: Readonly<Record<string, () => Promise<unknown>>> = {
   restore: async () => {
     // Inspection is part of our time: nothing is restored that was not inspected.
     const inventory = await inspectDump(from, { signal: quiet.signal });
-    const server = JSON.parse(readFileSync(0, 'utf8')) as PostgresServer;
+    const server = stdin() as PostgresServer;
     const restored = await executeRestore(
       { items: () => readDump(from, { signal: quiet.signal }), plan: planRestore(inventory), server, settings: null, owner: null, totalBytes: inventory.decompressedBytes },
       quiet,
     );
     return { database: restored.database };
   },
-  fetch: async () => {
+  decrypt: async () => {
     const store = directoryStore(from);
-    const object = await store.head(key, quiet.signal);
-    if (object === null) throw new Error(`${key} is not in the store`);
-    const stored = verifyStored(await fetchArtifact(store, object, dirname(result), quiet));
+    const stored = verifyStored(await fetchArtifact(store, await objectOf(store, key), dirname(result), quiet));
     const plain = await decryptArtifact(stored, readFileSync(0, 'utf8'), dirname(result), { ...quiet, ageBinary: engine === 'library' ? 'library' : 'auto' });
     return { bytes: plain.bytes, sha256: plain.sha256, engine: plain.engine };
+  },
+  fetch: async () => {
+    const store = await bucket();
+    const { path, bytes, sha256 } = await fetchArtifact(store, await objectOf(store, from), dirname(result), quiet);
+    rmSync(path);
+    return { bytes, sha256 };
+  },
+  list: async () => {
+    let [keys, last] = [0, ''];
+    for await (const entry of (await bucket()).list(quiet.signal, { folders: 'named' })) {
+      keys += 1;
+      if (entry.kind === 'object') last = entry.object.key;
+    }
+    return { keys, last };
   },
 };
 

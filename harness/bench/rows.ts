@@ -6,28 +6,34 @@ import pg from 'pg';
 import { tool } from '../../fixtures/tools.ts';
 import type { EmbeddedServer } from '../servers/embedded.ts';
 import type { GeneratedDump } from './data.ts';
-import { type Command, measure } from './measure.ts';
-import type { Contender, Row } from './pair.ts';
+import { differs, ours, type PlannedRow, shell } from './contenders.ts';
+import { measure } from './measure.ts';
+import { type BenchStore, fetchRow, listRow } from './store-rows.ts';
 
 export interface BenchPlace {
   /** An empty directory of the run's own. */
   readonly work: string;
   readonly dump: GeneratedDump;
   readonly server: EmbeddedServer;
+  /** Filled when a row first asks for it. */
+  readonly store: () => Promise<BenchStore>;
   readonly signal: AbortSignal;
 }
 
-/** A row, or why this machine cannot run it. */
-export type PlannedRow = { readonly row: Row } | { readonly row: Pick<Row, 'name' | 'what' | 'goal'>; readonly lacks: string };
-
 const checkout = resolve(import.meta.dirname, '../..');
 
-const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow>> = { inspect: inspectRow, restore: restoreRow, rehearsal: rehearsalRow };
+const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow | Promise<PlannedRow>>> = {
+  inspect: inspectRow,
+  restore: restoreRow,
+  rehearsal: rehearsalRow,
+  fetch: async ({ store, signal }) => fetchRow(await store(), signal),
+  list: async ({ store, signal }) => listRow(await store(), signal),
+};
 export const rowNames: readonly string[] = Object.keys(rows);
 
 /** The rows of these names; all of them where none is named. */
-export function planRows(place: BenchPlace, names: readonly string[]): PlannedRow[] {
-  return Object.entries(rows).filter(([name]) => names.length === 0 || names.includes(name)).map(([, plan]) => plan(place));
+export async function planRows(place: BenchPlace, names: readonly string[]): Promise<PlannedRow[]> {
+  return Promise.all(Object.entries(rows).filter(([name]) => names.length === 0 || names.includes(name)).map(async ([, plan]) => plan(place)));
 }
 
 function inspectRow({ dump, work, signal }: BenchPlace): PlannedRow {
@@ -87,14 +93,6 @@ function rehearsalRow({ work, signal }: BenchPlace): PlannedRow {
   };
 }
 
-function ours(words: readonly string[], signal: AbortSignal): Command {
-  return { program: process.execPath, words: [join(import.meta.dirname, 'ours.ts'), ...words], signal };
-}
-
-function shell(label: string, script: string, words: readonly string[], env: Readonly<Record<string, string>>, signal: AbortSignal, check: Contender['check']): Contender {
-  return { label, run: async () => measure({ program: 'bash', words: ['-c', `set -euo pipefail; ${script}`, label, ...words], env, signal }), check };
-}
-
 /** Counts what arrived, then drops the database, so that each run finds the same server. */
 async function checkRestored(server: EmbeddedServer, database: string, dump: GeneratedDump): Promise<string | null> {
   const counts = Object.keys(dump.rows).map((table) => `(SELECT count(*)::int FROM public.${table}) AS ${table}`);
@@ -112,9 +110,4 @@ async function query(server: EmbeddedServer, database: string, sql: string, valu
   } finally {
     await client.end();
   }
-}
-
-function differs(found: unknown, expected: unknown): string | null {
-  const [is, should] = [JSON.stringify(found), JSON.stringify(expected)];
-  return is === should ? null : `gave ${is} where ${should} is right`;
 }

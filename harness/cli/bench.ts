@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { writeDump } from '../bench/data.ts';
 import { type RowResult, type Spread, pair, withoutFigure } from '../bench/pair.ts';
 import { planRows, rowNames } from '../bench/rows.ts';
+import { type BenchStore, startBenchStore } from '../bench/store-rows.ts';
 import { type Finding, StepEnded } from '../run/finding.ts';
 import { type Scratch, openScratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
@@ -74,12 +75,16 @@ async function bench(options: { scale: number; repeats: number; warmUps: number;
   for (const signal of signals) process.on(signal, stop);
   let scratch: Scratch | null = null;
   try {
-    scratch = openScratch({ root: tmpdir(), runId: `bench-${randomBytes(4).toString('hex')}`, needBytes: options.scale * megabyte * 6 });
+    scratch = openScratch({ root: tmpdir(), runId: `bench-${randomBytes(4).toString('hex')}`, needBytes: options.scale * megabyte * 18 });
     process.stdout.write(`generating ${options.scale} MB of SQL …\n`);
     const dump = await writeDump(join(scratch.work, 'bench.sql.gz'), { seed: options.seed, bytes: options.scale * megabyte, signal: abort.signal });
     const server = await startEmbedded({ scratch, major: 18, signal: abort.signal });
+    // As the plan of the project has it: a gigabyte at the usual scale.
+    const { work } = scratch;
+    let started: Promise<BenchStore> | null = null;
+    const store = async (): Promise<BenchStore> => (started ??= startBenchStore(work, options.scale * megabyte * 5));
     const results: RowResult[] = [];
-    for (const planned of planRows({ work: scratch.work, dump, server, signal: abort.signal }, options.names)) {
+    for (const planned of await planRows({ work, dump, server, store, signal: abort.signal }, options.names)) {
       abort.signal.throwIfAborted();
       process.stdout.write(`${planned.row.name}: ${planned.row.what}\n`);
       results.push('lacks' in planned ? withoutFigure(planned.row, `${notRun}this machine has no ${planned.lacks}`) : await pair(planned.row, options));

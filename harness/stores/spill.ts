@@ -1,5 +1,6 @@
 // Streams bytes into a file of scratch. Under its final name a file is whole or absent, whatever happens on the way.
 import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ensureFree } from '../run/scratch.ts';
@@ -19,6 +20,9 @@ export interface SpillOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
+/** How much is written at once: a chunk of the network's is small, and each write is a trip to another thread. */
+const writeBytes = 1 << 20;
+
 /**
  * Writes all of `source` to `path`. What `source` throws passes through; nothing is left then.
  * @throws StepEnded scratch.full.
@@ -30,22 +34,43 @@ export async function spill(source: AsyncIterable<Uint8Array>, path: string, { e
   const file = await open(partial, 'wx', 0o600);
   const hash = createHash('sha256');
   let bytes = 0;
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  let writing: Promise<void> = Promise.resolve();
+  /** Starts to write what is held, once what was held before is written: the next bytes arrive and are hashed meanwhile. */
+  const write = async (): Promise<void> => {
+    await writing;
+    writing = writeAll(file, held, heldBytes).catch((error: unknown) => rethrow(error, path, expected - bytes));
+    // It is awaited before anything else is done with the file; until then its failure is nobody's.
+    writing.catch(() => undefined);
+    [held, heldBytes] = [[], 0];
+  };
   try {
     for await (const chunk of source) {
       hash.update(chunk);
       bytes += chunk.length;
-      // Of all writes of a handle, only this one goes on until every byte is written.
-      await file.writeFile(chunk).catch((error: unknown) => rethrow(error, path, expected - bytes));
+      heldBytes += chunk.length;
+      held.push(chunk);
+      if (heldBytes >= writeBytes) await write();
       onBytes(bytes);
     }
+    if (heldBytes > 0) await write();
+    await writing;
     await file.close();
     await rename(partial, path);
   } catch (error) {
+    await writing.catch(() => undefined);
     await file.close().catch(() => undefined);
     await rm(partial, { force: true });
     throw error;
   }
   return { path, bytes, sha256: hash.digest('hex') };
+}
+
+/** A write of several pieces may end early, as one of a single piece may; only writeFile goes on until every byte is written. */
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], bytes: number): Promise<void> {
+  const { bytesWritten } = await file.writev([...pieces]);
+  if (bytesWritten < bytes) await file.writeFile(Buffer.concat(pieces).subarray(bytesWritten));
 }
 
 /** Another process may have filled the disk since it was checked. */

@@ -24,6 +24,8 @@ export interface ObjectStoreOptions {
   readonly identities: readonly Identity[];
   /** Whether a delete only hides and a put only covers. Default: yes. */
   readonly versioned?: boolean;
+  /** What is in it already, in place of `versioned` and nothing. */
+  readonly contents?: Bucket;
 }
 
 export interface ObjectStore {
@@ -38,7 +40,7 @@ export interface ObjectStore {
 
 /** Starts the server; it never keeps its process alive. */
 export async function startObjectStore(options: ObjectStoreOptions): Promise<ObjectStore> {
-  const bucket = new Bucket(options.versioned ?? true);
+  const bucket = options.contents ?? new Bucket(options.versioned ?? true);
   const server = createServer((request, response) => {
     void serve({ ...options, contents: bucket, request, response }).catch((error: unknown) => fail(request, response, error));
   });
