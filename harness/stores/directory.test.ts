@@ -49,6 +49,7 @@ test('lists what lies there, at every depth, and reads it', async () => {
   expect(await listed(store, { folders: 'named' })).toEqual(['db-2026-11-23.sql.gz 4', 'line\nfeed 2', 'media-objects folder', 'ünïcode 写真 0']);
   expect(await text(await store.open(await head(path, 'media-objects/ab/one.age'), signal))).toBe('x');
   expect(await text(await store.open(await head(path, 'line\nfeed'), signal))).toBe('12');
+  expect(await text(await store.open(await head(path, 'db-2026-11-23.sql.gz'), signal, 2))).toBe('mp');
   expect(await store.head('db-2026-11-24.sql.gz', signal)).toBeNull();
   expect(await store.head('db-2026-11-23.sql.gz/x', signal)).toBeNull();
 });
