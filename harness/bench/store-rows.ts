@@ -9,7 +9,6 @@ import { Bucket } from '../servers/object-store/bucket.ts';
 import { type ObjectStore, startObjectStore } from '../servers/object-store/server.ts';
 import { type S3StoreConfig, normaliseS3 } from '../stores/config.ts';
 import { measure } from './measure.ts';
-import type { PlannedRow } from './rows.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
 
 const [bucket, large] = ['bench', 'large'];
