@@ -8,8 +8,8 @@ import { tool } from '../../fixtures/tools.ts';
 import { Bucket } from '../servers/object-store/bucket.ts';
 import { type ObjectStore, startObjectStore } from '../servers/object-store/server.ts';
 import { type S3StoreConfig, normaliseS3 } from '../stores/config.ts';
-import { measure } from './measure.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
+import { measure } from './measure.ts';
 
 const [bucket, large] = ['bench', 'large'];
 const keys = 100_000;

@@ -21,17 +21,24 @@ import { catalogEvidence } from './evidence.ts';
 import { type FetchOptions, fetchArtifact } from './fetch.ts';
 import { checkLabel } from './label.ts';
 import { s3Store } from './s3.ts';
-import type { ReadableStore } from './store.ts';
+import type { Entry, ReadableStore } from './store.ts';
 
 const { signal } = new AbortController();
 const now = (): Date => new Date('2026-11-23T12:00:00Z');
-const quick = { callMs: 3000, attempts: 2 };
+/** Deadlines far off: a busy machine is no slow store. */
+const calm = { callMs: 25_000, attempts: 2 };
 const newest = 'db-2026-11-23.sql.gz.age';
 const healthy = ['db-2026-11-22.sql.gz.age', 'db-2026-11-22.manifest.json.age', newest, 'db-2026-11-23.manifest.json.age'];
 const content = randomBytes(300_000);
 
 function configOf(endpoint: string, bucket: string, prefix?: string): S3StoreConfig {
   return normaliseS3({ name: 'offsite', kind: 's3', endpoint, bucket, accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'SECRET' }, ...(prefix === undefined ? {} : { prefix }) });
+}
+
+async function workDirectory(): Promise<string> {
+  const work = await mkdtemp(join(tmpdir(), 'backup-drills-test-'));
+  onTestFinished(() => rm(work, { recursive: true, force: true }));
+  return work;
 }
 
 async function codesOf(promise: Promise<unknown>): Promise<string[]> {
@@ -69,7 +76,7 @@ function suite(start: () => Promise<StoreUnderTest>): void {
   const remove = async (key: string): Promise<void> => void (await admin.send(new aws.DeleteObjectCommand({ Bucket: real.bucket, Key: key })));
 
   function open(folder: string, { endpoint = real.endpoint, credential = real.reader, bucket = real.bucket, ...options }: { endpoint?: string; credential?: S3Credential; bucket?: string; callMs?: number; pageKeys?: number } = {}): ReadableStore {
-    return s3Store(configOf(endpoint, bucket, folder), credential, { ...quick, ...options });
+    return s3Store(configOf(endpoint, bucket, folder), credential, { ...calm, ...options });
   }
   async function faults(fault: (call: Call) => Fate): Promise<FaultyStore> {
     const faulty = await startFaults(real, fault);
@@ -82,11 +89,10 @@ function suite(start: () => Promise<StoreUnderTest>): void {
     return { codes: done.findings.map((finding) => finding.code), sets: done.catalog?.sets.filter((set) => set.quarantine === null).map((set) => set.id) ?? [], evidence: done.evidence };
   }
   async function fetched(store: ReadableStore, options: Partial<FetchOptions> = {}, listed: ReadableStore = store): Promise<{ sha256: string; attempts: number }> {
-    const work = await mkdtemp(join(tmpdir(), 'backup-drills-test-'));
-    onTestFinished(() => rm(work, { recursive: true, force: true }));
+    const work = await workDirectory();
     const object = await listed.head(newest, signal);
     if (object === null) throw new Error(`${newest} is not there`);
-    const outcome = await fetchArtifact(store, object, work, { signal, progress: () => undefined, idleMs: 300, ...options }).catch((error: unknown) => error as Error);
+    const outcome = await fetchArtifact(store, object, work, { signal, progress: () => undefined, ...options }).catch((error: unknown) => error as Error);
     expect(await readdir(work), 'whole, or nothing is left in scratch').toEqual(outcome instanceof Error ? [] : [newest]);
     if (outcome instanceof Error) throw outcome;
     expect(await readFile(outcome.path)).toEqual(content);
@@ -97,11 +103,18 @@ function suite(start: () => Promise<StoreUnderTest>): void {
   test('a healthy folder: its sets, and the newest dump whole', async () => {
     const folder = await unit();
     await put(`${folder}media-objects/ab/x.age`, 'x');
+    await put(`${folder}media-objects/ab/y.age`, 'x');
     await put('elsewhere/db-2026-11-24.sql.gz', 'x');
     const { codes, sets, evidence } = await catalog(open(folder, { credential: real.writer }));
     expect({ codes, sets }).toEqual({ codes: [], sets: ['2026-11-22', '2026-11-23'] });
     expect(evidence).toMatchObject({ unfinishedUploads: 0, deleteMarkers: 0, others: { media: 1 } });
+    const entries: Entry[] = [];
+    for await (const entry of open(folder).list(signal, { folders: 'named' })) entries.push(entry);
+    expect(entries.map((entry) => (entry.kind === 'object' ? entry.object.key : `${entry.kind} ${entry.key}`)).sort()).toEqual([...healthy, 'folder media-objects'].sort());
+    const listed = entries.flatMap((entry) => (entry.kind === 'object' && entry.object.key === newest ? [entry.object] : []));
     expect(await fetched(open(folder))).toMatchObject({ sha256: sound, attempts: 1 });
+    // What was listed, compared with what a head says of it.
+    expect(await codesOf(fetchArtifact(open(folder), listed[0] ?? { key: 'never', size: 0, modifiedAt: now() }, await workDirectory(), { signal, progress: () => undefined }))).toEqual([]);
   });
 
   test('nothing but GET and HEAD is asked, and a media tree is not walked', async () => {
@@ -175,9 +188,10 @@ function suite(start: () => Promise<StoreUnderTest>): void {
     const truncated = /<IsTruncated>(?:true|false)<\/IsTruncated>/;
     const lies: [string, (folder: string) => (call: Call) => Fate][] = [
       ['a page that comes twice', () => {
-        let first: string | null = null;
-        return () => edit((xml) => (first ??= xml));
+        let [first, count]: [string | null, number] = [null, 0];
+        return () => edit((xml) => (first ??= xml).replace(/(<NextContinuationToken>)[^<]*/, `$1${(count += 1)}`));
       }],
+      ['a token that leads in a circle', (folder) => (call) => edit((xml) => xml.replaceAll(`<Key>${folder}db-`, `<Key>${folder}db-${call.nth}`).replace(/<NextContinuationToken>.*?<\/NextContinuationToken>/, '').replace(truncated, '<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>'))],
       ['more, and not where', () => () => edit((xml) => xml.replace(truncated, '<IsTruncated>true</IsTruncated>').replace(/<NextContinuationToken>.*?<\/NextContinuationToken>/, ''))],
       ['a key outside the folder', (folder) => () => edit((xml) => xml.replaceAll(`<Key>${folder}`, '<Key>other/'))],
     ];
@@ -221,6 +235,7 @@ function suite(start: () => Promise<StoreUnderTest>): void {
       ['an expired token', { refuse: [400, 'ExpiredToken'] }, 'store.expired'],
       ['a clock that is off', { refuse: [403, 'RequestTimeTooSkewed'] }, 'store.clock-skew'],
       ['another region', { refuse: [301, 'PermanentRedirect'], headers: { 'x-amz-bucket-region': 'eu-west-1' } }, 'store.wrong-region'],
+      ['a redirect without a reason', { refuse: [301, 'Moved'] }, 'store.wrong-region'],
       ['another region, by the signature', { refuse: [400, 'AuthorizationHeaderMalformed'], inside: '<Region>eu-west-1</Region>' }, 'store.wrong-region'],
       ['a connection that breaks', { cutAfter: -1 }, 'store.unreachable'],
       ['a request it does not understand', { refuse: [400, 'InvalidRequest'] }, 'store.refused'],
@@ -228,7 +243,7 @@ function suite(start: () => Promise<StoreUnderTest>): void {
     test.each(answers)('%s', async (_name, fate, code) => {
       const folder = await unit([]);
       const faulty = await faults((call) => (call.query.has('list-type') ? fate : null));
-      expect(await codesOf(catalog(open(folder, { endpoint: faulty.endpoint, callMs: 700 })))).toEqual([code]);
+      expect(await codesOf(catalog(open(folder, { endpoint: faulty.endpoint, ...(fate !== null && 'stallAfter' in fate ? { callMs: 500 } : {}) })))).toEqual([code]);
       expect(faulty.hits()).toBeGreaterThan(0);
     });
 
@@ -280,13 +295,14 @@ function suite(start: () => Promise<StoreUnderTest>): void {
       ['refused', { refuse: [403, 'AccessDenied'] }, 'fetch.denied'],
       ['that a slow store puts off', { refuse: [503, 'SlowDown'] }, 'store.slow'],
       ['of an object that is another now', { refuse: [412, 'PreconditionFailed'] }, 'fetch.changed'],
+      ['of another object, by a store that knows no conditions', { change: (body) => body, etag: '"another"' }, 'fetch.changed'],
       ['in an archive', { refuse: [403, 'InvalidObjectState'] }, 'fetch.archived'],
     ];
     test.each(broken)('one %s', async (_name, fate, code) => {
       const folder = await unit();
       expect(await fetched(open(folder))).toMatchObject({ sha256: sound });
       const faulty = await faults((call) => (isBody(call) ? fate : null));
-      expect(await codesOf(fetched(open(folder, { endpoint: faulty.endpoint })))).toEqual([code]);
+      expect(await codesOf(fetched(open(folder, { endpoint: faulty.endpoint }), fate !== null && 'stallAfter' in fate ? { idleMs: 200 } : {}))).toEqual([code]);
       expect(faulty.hits()).toBeGreaterThan(0);
     });
 
@@ -370,29 +386,28 @@ describe('the way to the store', () => {
     vi.stubEnv('HTTP_PROXY', await listen(proxy, '127.0.0.1'));
     vi.stubEnv('http_proxy', '');
     vi.stubEnv('NO_PROXY', 'not.this.test');
-    expect(await list(s3Store(configOf('http://store.test:9000', 'backups'), ours.reader, quick))).toEqual(['store.denied']);
+    expect(await list(s3Store(configOf('http://store.test:9000', 'backups'), ours.reader, calm))).toEqual(['store.denied']);
     expect(asked).toEqual([expect.stringContaining('http://store.test:9000/backups')]);
-    expect(await list(s3Store(configOf(ours.endpoint, 'backups'), ours.reader, quick))).toEqual([]);
+    expect(await list(s3Store(configOf(ours.endpoint, 'backups'), ours.reader, calm))).toEqual([]);
     expect(asked.length).toBe(1);
   });
 
   needing('openssl').test('a certificate that does not fit is refused, whatever the environment says', async () => {
-    const home = await mkdtemp(join(tmpdir(), 'backup-drills-test-'));
-    onTestFinished(() => rm(home, { recursive: true, force: true }));
+    const home = await workDirectory();
     const [keyFile, certFile] = [join(home, 'key'), join(home, 'cert')];
     execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile, '-out', certFile, '-subj', '/CN=another.test'], { stdio: 'ignore' });
     const server = createTlsServer({ key: await readFile(keyFile), cert: await readFile(certFile) }, (_, response) => void response.end());
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
-    expect(await list(s3Store(configOf((await listen(server, '127.0.0.1')).replace('http:', 'https:'), 'backups'), ours.reader, quick))).toEqual(['store.tls']);
+    expect(await list(s3Store(configOf((await listen(server, '127.0.0.1')).replace('http:', 'https:'), 'backups'), ours.reader, calm))).toEqual(['store.tls']);
   });
 
   test('plain HTTP where TLS is meant is told as that', async () => {
-    expect(await list(s3Store(configOf(ours.endpoint.replace('http:', 'https:'), 'backups'), ours.reader, quick))).toEqual(['store.tls']);
+    expect(await list(s3Store(configOf(ours.endpoint.replace('http:', 'https:'), 'backups'), ours.reader, calm))).toEqual(['store.tls']);
   });
 
   test('an IPv6 endpoint', async () => {
     const server = createServer((_, response) => void response.writeHead(403, { 'content-type': 'application/xml' }).end('<Error><Code>AccessDenied</Code></Error>'));
-    expect(await list(s3Store(configOf(await listen(server, '::1'), 'backups'), ours.reader, quick))).toEqual(['store.denied']);
+    expect(await list(s3Store(configOf(await listen(server, '::1'), 'backups'), ours.reader, calm))).toEqual(['store.denied']);
   });
 });
 
