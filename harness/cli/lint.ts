@@ -52,7 +52,7 @@ function stepsFor(root: string): Step[] {
 
 /** What `#!` says is a shell script, whatever its name. */
 function shellFiles(root: string): string[] {
-  return globSync(['ops/**/*', 'fixtures/**/*', '.ci/*'], { cwd: root, withFileTypes: true })
+  return globSync(['ops/**/*', 'fixtures/**/*', '.ci/**/*'], { cwd: root, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => /^#!.*\b(?:ba|da)?sh\b/.test(readFileSync(path).subarray(0, 80).toString('latin1')))
