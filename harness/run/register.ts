@@ -15,6 +15,16 @@ export type Resource =
       readonly under: string;
       /** The program's file, where it lies elsewhere: what works in `under` and runs it is ours, whatever it calls itself. */
       readonly program?: string;
+    }
+  /** What wears this id as its label on an engine: a container, and the volume of its data. */
+  | {
+      readonly kind: 'container';
+      readonly what: string;
+      /** The engine's address, as the run reached it. */
+      readonly engine: string;
+      readonly id: string;
+      /** Written a second time, and true, once the engine has answered: until then it may still be at making it. */
+      readonly made: boolean;
     };
 
 const at = z.iso.datetime().describe('UTC');
@@ -28,6 +38,7 @@ const lineSchema = z.discriminatedUnion('kind', [
   ownerSchema,
   z.strictObject({ kind: z.literal('directory'), path: z.string(), at }),
   z.strictObject({ kind: z.literal('process'), what: z.string(), under: z.string(), program: z.string().optional(), at }),
+  z.strictObject({ kind: z.literal('container'), what: z.string(), engine: z.string(), id: z.string(), made: z.boolean(), at }),
   z.strictObject({ kind: z.literal('kept'), at }),
 ]);
 
@@ -35,7 +46,8 @@ export type Owner = z.infer<typeof ownerSchema>;
 
 export interface Register {
   readonly owner: Owner;
-  readonly resources: readonly Resource[];
+  /** `at` is when it was written down, in UTC. */
+  readonly resources: readonly (Resource & { readonly at: string })[];
   /** When it was left up on purpose (`--keep`), in UTC; null when it was not. */
   readonly keptAt: string | null;
 }
@@ -86,7 +98,7 @@ export function readRegister(scratch: string): Register | null {
   if (owner?.kind !== 'owner') return null;
   return {
     owner,
-    resources: lines.filter((line) => line.kind === 'directory' || line.kind === 'process') as Resource[],
+    resources: lines.filter((line) => line.kind !== 'owner' && line.kind !== 'kept') as Register['resources'],
     keptAt: lines.find((line) => line.kind === 'kept')?.at ?? null,
   };
 }

@@ -20,16 +20,24 @@ export const scratchFindings = defineFindings({
     ({ path, pid, host, waitedMs }) => `${path} has been held by process ${pid} on ${host} for more than ${Math.round(waitedMs / 1000)} s`,
     ({ pid, host }) => `Look what process ${pid} on ${host} does; when it is no drill, end it, and run this again.`,
   ),
-  'teardown.left-over': obstacle<{ path: string; processes: readonly string[]; paths: readonly string[] }>(
-    ({ path, processes, paths }) => `${path} is not wholly torn down: ${processes.length} processes and ${paths.length} paths remain`,
-    ({ path }) => `It holds restored data: end the processes named here, then remove ${path} by hand.`,
+  'teardown.left-over': obstacle<{ path: string; processes: readonly string[]; paths: readonly string[]; containers: readonly string[] }>(
+    ({ path, processes, paths, containers }) => `${path} is not wholly torn down: ${processes.length} processes, ${paths.length} paths and ${containers.length} containers and volumes remain`,
+    ({ path }) => `It holds restored data: end the processes and remove the containers named here, then remove ${path} by hand.`,
+  ),
+  'teardown.engine-silent': obstacle<{ path: string; engine: string; error: string; ids: readonly string[] }>(
+    ({ engine, error }) => `the container engine at ${engine} does not answer (${error}): whether a container with restored data is left there is not proven`,
+    ({ path, ids }) => `Start that engine and run the next drill, which then removes what is there; until then ${path} keeps the note of it. By hand: docker rm -fv $(docker ps -aq ${ids.map((id) => `--filter label=backup-drills.id=${id}`).join(' ')})`,
+  ),
+  'teardown.engine-still-silent': warning<{ run: string; path: string; engine: string; error: string }>(
+    ({ run, engine, error }) => `run ${run} may have left a container with restored data on the engine at ${engine}, which does not answer (${error})`,
+    ({ path }) => `Start that engine, and the next drill removes it; where that engine is gone for ever, remove ${path}.`,
   ),
   'teardown.refused': obstacle<{ path: string; why: string }>(
     ({ path, why }) => `${path} is not torn down: ${why}`,
     () => 'Nothing was touched there: look at it, and if it is a leftover of a drill remove it by hand.',
   ),
-  'teardown.reaped': note<{ run: string; path: string; processes: number; entries: number }>(
-    ({ run, path, processes, entries }) => `run ${run} had left ${path} behind (${processes} processes, ${entries} entries); it is removed`,
+  'teardown.reaped': note<{ run: string; path: string; processes: number; entries: number; containers: number }>(
+    ({ run, path, processes, entries, containers }) => `run ${run} had left ${path} behind (${processes} processes, ${entries} entries, ${containers} containers); it is removed`,
     () => 'Nothing is left to do here; if nobody killed that run, look into the system log for what did.',
   ),
   'teardown.kept': warning<{ run: string; path: string; keptAt: string }>(

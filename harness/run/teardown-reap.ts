@@ -1,6 +1,7 @@
 // The reaper: at the start of each run, removes what runs that were killed left behind, and says so.
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Environment, engineAddress } from './engine-address.ts';
 import type { Finding } from './finding.ts';
 import { fateOf } from './register-processes.ts';
 import { readRegister, type Register } from './register.ts';
@@ -17,10 +18,10 @@ export interface Reaped {
 
 /**
  * Looks through `roots` for scratch directories of this user whose owner is gone. Those of a live run, of another user, of
- * another host on a shared disk, and those that are kept on purpose stay.
+ * another host on a shared disk, and those that are kept on purpose stay. Then through the container engine, if there is one.
  * @param options.now the machine's own clock, in UTC; never a rehearsal's
  */
-export async function reapAbandoned(options: { readonly roots: readonly string[]; readonly now?: () => Date }): Promise<Reaped[]> {
+export async function reapAbandoned(options: { readonly roots: readonly string[]; readonly now?: () => Date; readonly environment?: Environment }): Promise<Reaped[]> {
   const now = (options.now ?? ((): Date => new Date()))();
   const reaped: Reaped[] = [];
   for (const path of candidates(options.roots)) {
@@ -32,14 +33,42 @@ export async function reapAbandoned(options: { readonly roots: readonly string[]
       continue;
     }
     const { findings, evidence } = await tearDown(path, register);
-    const [leftOver] = findings;
-    reaped.push({
-      run,
-      path,
-      finding: leftOver ?? scratchFindings.find('teardown.reaped', { run, path, processes: evidence.processesBefore, entries: evidence.entriesBefore }),
-    });
+    const [finding = scratchFindings.find('teardown.reaped', { run, path, processes: evidence.processesBefore, entries: evidence.entriesBefore, containers: evidence.containersBefore })] = findings;
+    reaped.push({ run, path, finding: finding.code === 'teardown.engine-silent' ? stillSilent(run, path, finding) : finding });
   }
-  return reaped;
+  return [...reaped, ...(await reapStrays(options.environment ?? process.env, now))];
+}
+
+/** An engine that is gone for good must not keep every later drill from a verdict: of an old run it is a warning. */
+function stillSilent(run: string, path: string, { facts }: Finding): Finding {
+  return scratchFindings.find('teardown.engine-still-silent', { run, path, engine: String(facts['engine']), error: String(facts['error']) });
+}
+
+/**
+ * What is ours on the engine that this run would use, and has lost its register: a /tmp that was emptied, a machine that is
+ * no more. One with a register is that register's matter. An engine that does not answer has nothing to say here.
+ */
+async function reapStrays(environment: Environment, now: Date): Promise<Reaped[]> {
+  const address = engineAddress(environment);
+  if (address === null) return [];
+  const { askEngine, engineAt } = await import('./engine.ts');
+  const { findBelongings, findStrays, isStray, removeBelongings } = await import('./register-containers.ts');
+  try {
+    const engine = engineAt(address.uri, environment);
+    await askEngine(engine);
+    const strays = (await findStrays(engine)).filter((stray) => isStray(stray, now) && readRegister(stray.scratch) === null);
+    return await Promise.all(strays.map(async ({ id, run }): Promise<Reaped> => {
+      const before = await findBelongings(engine, [id]);
+      const left = await removeBelongings(engine, [id]);
+      const path = address.uri;
+      const containers = [...left.containers, ...left.volumes];
+      return { run, path, finding: containers.length > 0
+        ? scratchFindings.find('teardown.left-over', { path, processes: [], paths: [], containers })
+        : scratchFindings.find('teardown.reaped', { run, path, processes: 0, entries: 0, containers: before.containers.length }) };
+    }));
+  } catch {
+    return [];
+  }
 }
 
 /** A directory that was just made has no register for an instant. */

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -213,4 +213,31 @@ describe('the reaper', () => {
 test('a process is known again by its start, not by its number', () => {
   expect(fateOf(thisProcess())).toBe('alive');
   expect(fateOf({ ...thisProcess(), start: '1' })).toBe('gone');
+});
+
+describe('containers on an engine that does not answer', () => {
+  const silent = { kind: 'container', what: 'postgres 17', engine: 'unix:///nonexistent/docker.sock', id: '0123456789abcdef', made: true } as const;
+
+  test('are not proven to be gone, and the note of them stays for the next run', async () => {
+    const scratch = openScratch({ root, runId: 'r1' });
+    scratch.register(silent);
+    writeFileSync(join(scratch.work, 'dump.sql'), 'x');
+    const proof = await teardown(scratch.path);
+    expect(codes(proof)).toEqual(['teardown.engine-silent']);
+    expect(proof.findings[0]).toMatchObject({ judged: false, facts: { engine: silent.engine, error: 'ENOENT', ids: [silent.id] } });
+    expect(proof.findings[0]!.hint).toContain(`label=backup-drills.id=${silent.id}`);
+    expect(proof.evidence).toMatchObject({ entriesAfter: 0, containersBefore: -1, containersAfter: -1 });
+    expect(readdirSync(scratch.path)).toEqual(['register.jsonl']);
+  });
+
+  test('of a killed run keep no later drill from its verdict', async () => {
+    const { owner, path } = await otherRun('dead', `scratch.register(${JSON.stringify(silent)});`);
+    await kill9(owner);
+    for (let run = 0; run < 2; run += 1) {
+      const [reaped, ...more] = await reapAbandoned({ roots: [root], environment: { DOCKER_HOST: silent.engine } });
+      expect(more).toEqual([]);
+      expect(reaped!.finding).toMatchObject({ code: 'teardown.engine-still-silent', severity: 'warning' });
+      expect(readdirSync(path)).toEqual(['register.jsonl']);
+    }
+  });
 });

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { Finding } from './finding.ts';
 import { commandNames, fateOf, lies, runningProcess, runningProcesses, type RunningProcess } from './register-processes.ts';
 import { readRegister, registerPath, type Register } from './register.ts';
+import { countsOf, removeContainers } from './teardown-containers.ts';
 import { scratchFindings } from './scratch-findings.ts';
 import { scratchPrefix } from './scratch.ts';
 
@@ -20,6 +21,10 @@ export const teardownEvidence = z.strictObject({
   directories: z.int().describe('the scratch directory, and those it registered elsewhere'),
   sharedMemoryBefore: z.int().describe('System V segments of its servers'),
   sharedMemoryAfter: z.int(),
+  containersBefore: z.int().describe('on the engines that the register names; -1 where one did not answer'),
+  containersAfter: z.int(),
+  volumesBefore: z.int(),
+  volumesAfter: z.int(),
   serversStopped: z.enum(['none ran', 'fast', 'immediate', 'killed']).describe('how far the last of its servers had to be asked'),
   durationMs: z.int(),
 });
@@ -49,28 +54,38 @@ export async function tearDown(path: string, register: Register | null): Promise
   const run: Belongings = { path, register, directories: [...elsewhere(path, register), path] };
   const processes = belonging(run);
   const segments = sharedMemory(run);
+  const engines = await removeContainers(register);
   const before = { processes: processes.length, entries: countEntries(run.directories), segments: segments.filter(segmentExists).length };
 
   const serversStopped = await stopServers(run);
   await killRest(run);
   for (const segment of segments) removeSegment(segment);
-  for (const directory of run.directories) await removeDirectory(directory);
+  // An engine that cannot be asked keeps the register, by which the next run knows what to look for.
+  const keepNote = engines.silent.length > 0;
+  for (const directory of run.directories) await removeDirectory(directory, keepNote && directory === path);
 
   const left = belonging(run);
-  const paths = run.directories.flatMap((directory) => entriesOf(directory));
+  const noted = new Set(keepNote ? [path, registerPath(path)] : []);
+  const paths = run.directories.flatMap((directory) => entriesOf(directory)).filter((entry) => !noted.has(entry));
   const segmentsLeft = segments.filter(segmentExists);
-  const clean = left.length === 0 && paths.length === 0 && segmentsLeft.length === 0;
+  const onEngines = [...engines.after.containers, ...engines.after.volumes];
+  const clean = left.length === 0 && paths.length === 0 && segmentsLeft.length === 0 && onEngines.length === 0;
   return {
-    findings: clean ? [] : [scratchFindings.find('teardown.left-over', {
-      path,
-      processes: left.map((one) => `${one.pid} ${one.command.split(' ')[0]}`),
-      paths: [...paths.slice(0, 20), ...segmentsLeft.map(({ id }) => `shared memory ${id}`)],
-    })],
+    findings: [
+      ...(clean ? [] : [scratchFindings.find('teardown.left-over', {
+        path,
+        processes: left.map((one) => `${one.pid} ${one.command.split(' ')[0]}`),
+        paths: [...paths.slice(0, 20), ...segmentsLeft.map(({ id }) => `shared memory ${id}`)],
+        containers: onEngines,
+      })]),
+      ...engines.silent.map((silent) => scratchFindings.find('teardown.engine-silent', { path, ...silent })),
+    ],
     evidence: {
       processesBefore: before.processes, processesAfter: left.length,
       entriesBefore: before.entries, entriesAfter: paths.length,
       directories: run.directories.length,
       sharedMemoryBefore: before.segments, sharedMemoryAfter: segmentsLeft.length,
+      ...countsOf(engines),
       serversStopped,
       durationMs: Math.round(performance.now() - began),
     },
@@ -79,7 +94,7 @@ export async function tearDown(path: string, register: Register | null): Promise
 
 const nothing: TeardownEvidence = {
   processesBefore: 0, processesAfter: 0, entriesBefore: 0, entriesAfter: 0, directories: 0,
-  sharedMemoryBefore: 0, sharedMemoryAfter: 0, serversStopped: 'none ran', durationMs: 0,
+  sharedMemoryBefore: 0, sharedMemoryAfter: 0, containersBefore: 0, containersAfter: 0, volumesBefore: 0, volumesAfter: 0, serversStopped: 'none ran', durationMs: 0,
 };
 
 interface Belongings {
@@ -238,10 +253,10 @@ function removeSegment(segment: Segment): void {
 }
 
 /** Removes a directory, its register last, so that a teardown which is cut off can be taken up again. Follows no link. */
-async function removeDirectory(path: string): Promise<void> {
+async function removeDirectory(path: string, keepNote: boolean): Promise<void> {
   shutOut(path);
   const register = basename(registerPath(path));
-  for (const name of [...namesIn(path).filter((each) => each !== register), register]) {
+  for (const name of [...namesIn(path).filter((each) => each !== register), ...(keepNote ? [] : [register])]) {
     const entry = join(path, name);
     try {
       await rm(entry, { recursive: true, force: true });
