@@ -10,9 +10,10 @@ import type { Finding } from '../run/finding.ts';
 import { StepEnded } from '../run/finding.ts';
 import { socketDirectory, type Scratch } from '../run/scratch.ts';
 import { embeddedPackages, libraryLinks, packageOf, type EmbeddedPackage } from './embedded-package.ts';
-import { defaultSettings, settingsText, type Settings } from './embedded-settings.ts';
+import { embeddedSettings, settingsText, type Settings } from './server-settings.ts';
 import type { ServerEvidence } from './evidence.ts';
 import { serverFindings } from './findings.ts';
+import { lastWords } from './log-words.ts';
 import type { Login, PostgresServer } from './postgres.ts';
 
 export interface EmbeddedOptions {
@@ -32,6 +33,7 @@ export interface EmbeddedServer extends PostgresServer {
   /** The postmaster's. */
   readonly pid: number;
   readonly evidence: ServerEvidence;
+  readonly died: () => Finding | null;
 }
 
 /** Majors that can be started here, ascending. */
@@ -70,7 +72,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   signal.throwIfAborted();
   const data = await initialise(run, major, admin);
   const initialised = performance.now();
-  writeFileSync(join(data, 'postgresql.conf'), settingsText({ ...defaultSettings(major, socket), ...options.settings }), { flag: 'a' });
+  writeFileSync(join(data, 'postgresql.conf'), settingsText({ ...embeddedSettings(major, socket), ...options.settings }), { flag: 'a' });
   const { child, version } = await launch(run, data, admin);
   const ended = performance.now();
 
@@ -90,7 +92,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     },
     died: (): Finding | null => {
       if (exit === null && child.exitCode === null && child.signalCode === null) return null;
-      return serverFindings.find('server.died', { exit: exit ?? child.signalCode ?? `exit code ${child.exitCode}`, log: lastWords(join(home, 'log')) });
+      return serverFindings.find('server.died', { exit: exit ?? child.signalCode ?? `exit code ${child.exitCode}`, log: lastWords(logText(join(home, 'log'))) });
     },
   };
 }
@@ -267,25 +269,18 @@ function startFailed(run: Launch, during: string, exit: string): StepEnded {
   if (exit === 'ENOENT' && existsSync(program)) {
     return new StepEnded(serverFindings.find('server.binaries-missing', { package: basename(run.native), problem: `${during} was built for another C library` }));
   }
-  const log = lastWords(join(run.home, 'log'));
+  const log = lastWords(logText(join(run.home, 'log')));
   if (exit === 'exit code 127') {
     return new StepEnded(serverFindings.find('server.binaries-missing', { package: basename(run.native), problem: log.at(-1) ?? 'a library is missing' }));
   }
   return new StepEnded(serverFindings.find('server.start-failed', { during, exit, log }));
 }
 
-/** The log's last lines, cut to what cannot be data: SQLSTATE, level, and the message up to the first thing it quotes. */
-function lastWords(log: string): string[] {
-  let text: string;
+/** Empty where there is no log, or so long a one that something else is wrong. */
+function logText(log: string): string {
   try {
-    text = statSync(log).size > 1 << 20 ? '' : readFileSync(log, 'utf8');
+    return statSync(log).size > 1 << 20 ? '' : readFileSync(log, 'utf8');
   } catch {
-    return [];
+    return '';
   }
-  return text.split('\n').flatMap((line) => {
-    const server = /^\S+ \S+ \S+ \[\d+\] (\w{5}) (FATAL|PANIC|LOG): +([^":]{1,80})/.exec(line);
-    if (server !== null) return server[2] === 'LOG' && server[1] === '00000' && !/terminated by signal/.test(server[3]!) ? [] : [`${server[1]} ${server[2]}: ${server[3]!.trim()}`];
-    const other = /(?:initdb: error|error while loading shared libraries|FATAL|PANIC): +([^":]{1,80})/.exec(line);
-    return other === null ? [] : [other[1]!.trim()];
-  }).slice(-3);
 }

@@ -9,6 +9,20 @@ export const serverEvidence = z.strictObject({
   tcpPorts: z.int().describe('ports opened; 0: reached through a Unix socket only'),
   initialiseMs: z.int(),
   startMs: z.int(),
+  chosen: z.string().optional().describe('why this runtime'),
+  container: z.strictObject({
+    engine: z.string().describe('its address'),
+    engineVersion: z.string(),
+    image: z.string().describe('as it was asked for'),
+    imageId: z.string(),
+    digest: z.string().nullable().describe('in its registry; null for an image that was made here'),
+    pulled: z.boolean(),
+    name: z.string(),
+    network: z.literal('none'),
+    data: z.enum(['memory', 'volume']),
+    dataLimitBytes: z.number().nullable().describe('null on a volume: what the disk has'),
+    memoryLimitBytes: z.number(),
+  }).optional(),
 });
 
 export type ServerEvidence = z.infer<typeof serverEvidence>;

@@ -21,6 +21,8 @@ export interface PostgresServer {
   readonly version: string;
   /** The cluster's superuser, whose name is random so that every role of a dump can be an ordinary one. */
   readonly admin: Login;
-  /** Why a connection broke, when it did because the server is gone (`server.died`); null while it runs. */
-  readonly died?: () => Finding | null;
+  /** Why a connection broke, when it did because the server is gone (`server.died`, `engine.lost` …); null while it runs. */
+  readonly died?: () => Finding | null | Promise<Finding | null>;
+  /** How a person's psql gets in, when that is not by the login itself: a tunnel ends with the run. */
+  readonly psql?: (login: Login) => Login & { readonly program: string };
 }

@@ -4,14 +4,25 @@ import { totalmem } from 'node:os';
 export type Settings = Readonly<Record<string, string | number | boolean>>;
 
 /** By their names in postgresql.conf. */
-export function defaultSettings(major: number, socketDirectory: string): Settings {
-  const mebibytes = Math.floor(usableMemory() / 2 ** 20);
-  const part = (fraction: number, least: number, most: number): string => `${Math.min(most, Math.max(least, Math.floor(mebibytes * fraction)))}MB`;
+export function embeddedSettings(major: number, socketDirectory: string): Settings {
   return {
+    ...throwAway(major),
     // Only whom the file system lets in.
     listen_addresses: '',
     unix_socket_directories: socketDirectory,
     unix_socket_permissions: '0700',
+  };
+}
+
+/** By their names in postgresql.conf. The loopback of a container without a network is reached through the tunnel only. */
+export function containerSettings(major: number): Settings {
+  return { ...throwAway(major), listen_addresses: '127.0.0.1' };
+}
+
+function throwAway(major: number): Settings {
+  const mebibytes = Math.floor(usableMemory() / 2 ** 20);
+  const part = (fraction: number, least: number, most: number): string => `${Math.min(most, Math.max(least, Math.floor(mebibytes * fraction)))}MB`;
+  return {
     max_connections: 40,
     // All shared memory goes when the process does, or lies in the scratch directory: nothing in /dev/shm.
     shared_memory_type: 'mmap',
