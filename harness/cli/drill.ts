@@ -26,6 +26,7 @@ interface DrillOptions {
   readonly config?: string;
   readonly store?: string;
   readonly from?: string;
+  readonly runtime?: string;
   readonly date?: string;
   readonly randomOlder?: true;
   readonly seed?: string;
@@ -47,6 +48,7 @@ export const command: CliCommand = {
       .option('--config <file>', 'configuration file (default: drill.config.ts)')
       .option('--store <dir>', 'drill this directory instead of the configured stores')
       .option('--from <name>', 'which of the configured stores to drill (default: the first)')
+      .option('--runtime <runtime>', "what carries the throw-away Postgres: auto, embedded or containers, over the configuration")
       .option('--date <date>', 'drill the set of this UTC day, or of this set id')
       .option('--random-older', 'drill a random set older than the newest; its seed is recorded')
       .option('--seed <text>', 'with --random-older: choose as the run with this seed did')
@@ -67,7 +69,7 @@ export const command: CliCommand = {
     }
     let loaded: Loaded;
     try {
-      loaded = await loadConfig({ environment: process.env, cwd: process.env['INIT_CWD'] ?? process.cwd(), ...(options.config === undefined ? { file: join(root, 'drill.config.ts') } : { file: options.config }), ...(options.store === undefined ? {} : { overrides: { store: options.store } }) });
+      loaded = await loadConfig({ environment: process.env, cwd: process.env['INIT_CWD'] ?? process.cwd(), ...(options.config === undefined ? { file: join(root, 'drill.config.ts') } : { file: options.config }), overrides: { ...(options.store === undefined ? {} : { store: options.store }), ...(options.runtime === undefined ? {} : { runtime: options.runtime }) } });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       process.stderr.write(`${error.message}\n`);

@@ -114,7 +114,7 @@ const bad: readonly Bad[] = [
   { what: 'a mistyped answer', config: query({ equal: 1 }), code: 'config.unknown-key', path: 'smoke[0].equal', write: /did you mean equals\?/ },
   { what: 'maxAge beside a broken newest', config: table({ maxAge: '1h', newest: 3 }), code: 'config.invalid', path: 'expected.tables[1].newest', write: /created_at/ },
   { what: 'keys that name none', config: { ...good, keys: {} }, code: 'config.incomplete', path: 'keys', write: /identityFile: '/ },
-  { what: 'an unknown runtime', config: { ...good, runtime: 'containers' }, code: 'config.unknown-value', path: 'runtime', write: /'auto' or 'embedded'/ },
+  { what: 'an unknown runtime', config: { ...good, runtime: 'docker' }, code: 'config.unknown-value', path: 'runtime', write: /'auto' or 'embedded' or 'containers'/ },
   { what: 'minutes or months', config: { ...good, cadence: '3m' }, code: 'config.invalid', path: 'cadence', write: /cadence: '24h'/, problem: /minutes or months/ },
   { what: 'a size without unit', config: { ...good, caps: { maxBytes: '8' } }, code: 'config.invalid', path: 'caps.maxBytes', write: /'500GB'/, problem: /has no unit/ },
   { what: 'an RPO below the cadence', config: { ...good, cadence: '24h', objectives: { rpo: '23h' } }, code: 'config.contradiction', path: 'objectives.rpo', write: /rpo: '24h'/ },
@@ -141,7 +141,7 @@ test.each(bad)('$what is exactly one error', async ({ config, environment, code,
 
 test('ten errors are told at once, the rules among them', async () => {
   const found = await problems(load({
-    aplication: 'x', database: { name: 'a', role: 3 }, rpo: '1h', runtime: 'containers', cadence: '3m',
+    aplication: 'x', database: { name: 'a', role: 3 }, rpo: '1h', runtime: 'docker', cadence: '3m',
     stores: [{ name: 'a', kind: 'ftp' }, { name: 'b', kind: 'directory', path: env('NOPE') }],
     expected: { tables: [{ name: 'x', minRow: 3 }, { name: 'x', minRows: -1 }] },
   }));

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { normaliseDatabase } from '../database/config.ts';
 import { redact } from '../run/redact.ts';
+import { normaliseServers } from '../servers/config.ts';
 import { normaliseS3, type StoreConfig, type StoreInput } from '../stores/config.ts';
 import { checkFiles } from './checks.ts';
 import { type Environment, fileProblem, resolveVariable } from './environment.ts';
@@ -24,6 +25,8 @@ export interface LoadOptions {
   readonly overrides?: {
     /** A directory, relative to `cwd`, in place of all `stores`. */
     readonly store?: string;
+    /** What carries the throw-away servers. */
+    readonly runtime?: string;
   };
 }
 
@@ -84,7 +87,7 @@ async function normalise(parsed: ParsedConfig, root: string, environment: Enviro
     slackMs: parsed.slack === undefined ? Math.round(cadenceMs / 12) : parseDuration(parsed.slack),
     retention: parsed.retention ?? null,
     objectives: { rpoMs: rpo === undefined ? null : parseDuration(rpo), restoreDurationMs: restoreDuration === undefined ? null : parseDuration(restoreDuration) },
-    runtime: parsed.runtime ?? 'auto',
+    ...normaliseServers(parsed),
     scratch: path.resolve(root, parsed.scratch ?? tmpdir()),
     checks: await checkFiles(parsed.checks ?? ['checks/*.check.ts'], root),
     reports: path.resolve(root, parsed.reports ?? 'reports'),
@@ -105,9 +108,13 @@ function normaliseKeys(keys: ParsedConfig['keys'], root: string): Config['keys']
   return keys?.identity === undefined ? null : { identity: keys.identity };
 }
 
-function override(raw: unknown, cwd: string, { store }: NonNullable<LoadOptions['overrides']>): unknown {
-  if (store === undefined || typeof raw !== 'object' || raw === null) return raw;
-  return { ...raw, stores: [{ name: 'command-line', kind: 'directory', path: store.trim() === '' ? store : path.resolve(cwd, store) }] };
+function override(raw: unknown, cwd: string, { store, runtime }: NonNullable<LoadOptions['overrides']>): unknown {
+  if (typeof raw !== 'object' || raw === null) return raw;
+  return {
+    ...raw,
+    ...(store === undefined ? {} : { stores: [{ name: 'command-line', kind: 'directory', path: store.trim() === '' ? store : path.resolve(cwd, store) }] }),
+    ...(runtime === undefined ? {} : { runtime }),
+  };
 }
 
 /** The file's default export. Every way that has none is a sentence of its own. */

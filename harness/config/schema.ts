@@ -1,6 +1,7 @@
 // The configuration's shape, composed of the slices that lie beside their parts, and what becomes of it.
 import { z } from 'zod';
 import { type DatabaseConfig, databaseSlice } from '../database/config.ts';
+import { type ServersConfig, serversSlice } from '../servers/config.ts';
 import { type StoreConfig, storeSchema } from '../stores/config.ts';
 import { count, duration, type FromEnvironment, fromEnvironment, guided, name, path, text } from './leaf.ts';
 
@@ -51,8 +52,7 @@ export const configSchema = z.strictObject({
     'what was promised',
     `{ rpo: '26h', restoreDuration: '1h' }`,
   ).optional(),
-  /** What carries the throw-away Postgres. Default `'auto'`. */
-  runtime: guided(z.enum(['auto', 'embedded']), 'what carries the throw-away Postgres', `'auto'`).optional(),
+  ...serversSlice,
   /** Where a drill puts its throw-away files. Default: the system's temporary directory. */
   scratch: path('where a drill puts its throw-away files', `'/var/tmp'`).optional(),
   /** Your own check files, as names or patterns. Default: every `checks/*.check.ts`. */
@@ -69,7 +69,7 @@ export type ParsedConfig = z.output<typeof configSchema>;
  * The configuration as the harness uses it: plain JSON, every default filled in, paths absolute, units in the names.
  * Secrets are not in it, only where they come from; see `resolveSecrets`.
  */
-export interface Config extends DatabaseConfig {
+export interface Config extends DatabaseConfig, ServersConfig {
   /** The directory of the configuration file. */
   readonly root: string;
   readonly application: string;
@@ -83,7 +83,6 @@ export interface Config extends DatabaseConfig {
   readonly retention: { readonly daily: number; readonly monthly: number } | null;
   /** Null where nothing was promised. */
   readonly objectives: { readonly rpoMs: number | null; readonly restoreDurationMs: number | null };
-  readonly runtime: 'auto' | 'embedded';
   readonly scratch: string;
   /** Files that exist, sorted. */
   readonly checks: readonly string[];

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { StepEnded } from '../run/finding.ts';
 import type { Done, Plan, StepContext, StepRef } from '../run/plan.ts';
 import { attachScratch } from '../run/scratch.ts';
-import { startEmbedded } from '../servers/embedded.ts';
+import { startServer, whileItLives } from '../servers/choose.ts';
 import { serverEvidence } from '../servers/evidence.ts';
 import { serverFindings } from '../servers/findings.ts';
 import type { Login, PostgresServer } from '../servers/postgres.ts';
@@ -53,6 +53,8 @@ export interface DatabaseSettings {
   readonly config: Config;
   readonly how: How;
   readonly scratch: string;
+  /** The restored database stays up after the run (`--keep`). */
+  readonly keep?: boolean;
 }
 
 /** Where the restored database can be read, for the checks that follow. */
@@ -161,7 +163,7 @@ function planFetching(plan: Plan, source: StepRef<Source>, { config, how, scratc
 }
 
 /** From a verified dump to a restored database. */
-function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRef<Manifest | null>, { config, scratch }: DatabaseSettings, leave: (place: Place) => void): StepRef<RestoredAt> {
+function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRef<Manifest | null>, { config, scratch, keep }: DatabaseSettings, leave: (place: Place) => void): StepRef<RestoredAt> {
   const inventory = plan.step({
     id: 'database.inspect',
     part: 'database',
@@ -180,8 +182,8 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     title: "start a throw-away Postgres of the dump's major",
     needs: { inventory },
     evidence: serverEvidence,
-    run: async ({ inventory: { serverMajor } }, { signal }) => {
-      const value = await startEmbedded({ scratch: attachScratch(scratch), major: serverMajor, signal });
+    run: async ({ inventory: { serverMajor, decompressedBytes } }, context) => {
+      const value = await startServer({ scratch: attachScratch(scratch), major: serverMajor, plainBytes: decompressedBytes, config, context, kept: keep === true });
       return { value, evidence: value.evidence };
     },
   });
@@ -192,7 +194,7 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     needs: { dump, inventory, server, manifest },
     evidence: restoreEvidence,
     run: async ({ dump: { path }, inventory: found, server: target, manifest: bound }, context): Promise<Done<RestoredAt, z.infer<typeof restoreEvidence>>> => {
-      const restored = await executeRestore(
+      const restored = await whileItLives(target, async () => executeRestore(
         {
           items: () => readDump(path, { ...reading(config), signal: context.signal }),
           plan: planRestore(found),
@@ -202,7 +204,7 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
           totalBytes: found.decompressedBytes,
         },
         context,
-      );
+      ), wentAway);
       leave({ reader: restored.checker, now: context.now });
       return { value: { ...restored, endedAt: performance.now(), server: target }, evidence: restored.evidence };
     },
@@ -248,21 +250,24 @@ function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, config: Config): v
   if (config.smoke.length > 0) check('queries', 'ask the configured queries', smoke.queriesEvidence, (client) => checkQueries({ client }, config.smoke));
 }
 
-/** @throws StepEnded server.died where the connection is lost: that says nothing about the backup. */
+/** @throws StepEnded with why the server is gone, where the connection is lost: that says nothing about the backup. */
 async function asReader<T>({ checker, server }: RestoredAt, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ ...checker, application_name: 'backup-drills' });
   // The query in hand hears of a lost connection itself; without a listener Node would end the process.
   client.on('error', () => {});
-  try {
-    await client.connect();
-    return await work(client);
-  } catch (error) {
-    if (!serverGone(error)) throw error;
-    throw new StepEnded(server.died?.() ?? serverFindings.find('server.died', { exit: 'a lost connection', log: [] }));
-  } finally {
-    await client.end();
-  }
+  return whileItLives(server, async () => {
+    try {
+      await client.connect();
+      return await work(client);
+    } catch (error) {
+      throw serverGone(error) ? new StepEnded(serverFindings.find('server.died', { exit: 'a lost connection', log: [] })) : error;
+    } finally {
+      await client.end();
+    }
+  }, wentAway);
 }
+
+const wentAway = (error: unknown): boolean => serverGone(error) || (error instanceof StepEnded && error.findings.some(({ code }) => code === 'restore.server-died' || code === 'server.died'));
 
 /** How much a dump may ask for. */
 const reading = ({ caps }: Config): { caps: Caps; maxStatementBytes: number } => ({ caps: { maxBytes: caps.maxBytes, maxRatio: caps.maxRatio }, maxStatementBytes: caps.statementBytes });

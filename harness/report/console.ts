@@ -41,6 +41,8 @@ export class ConsoleReport {
       this.#running = null;
       const took = step.startedAt === null || step.endedAt === null ? '' : ` ${this.#dim(duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)))}`;
       this.#line(`${this.#colour(step.outcome, marks[step.outcome])} ${printable(step.title)}${took}${step.outcome === 'skipped' ? this.#dim(`  ${printable(step.reason ?? '')}`) : ''}`);
+      const chosen = step.evidence?.['chosen'];
+      if (typeof chosen === 'string') this.#line(`     ${this.#dim(printable(chosen))}`);
       for (const finding of step.findings) {
         this.#line(`     ${finding.severity} ${finding.code}: ${printable(finding.message)}`);
         this.#line(`     ${this.#dim('->')} ${printable(finding.hint)}`);

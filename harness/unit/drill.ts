@@ -61,11 +61,13 @@ function planKeep(plan: Plan, restored: StepRef<RestoredAt>, { scratch }: DrillS
     title: 'keep the restored database',
     needs: { restored },
     evidence: keepEvidence,
-    run: async ({ restored: { checker } }) => {
+    run: async ({ restored: { checker, server } }) => {
       const file = join(attachScratch(scratch).work, 'pgpass');
       const escaped = [checker.host, String(checker.port), checker.database, checker.user, checker.password].map((field) => field.replaceAll(/[\\:]/g, '\\$&'));
       writeFileSync(file, `${escaped.join(':')}\n`, { mode: 0o600 });
       const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+      const inside = server.psql?.(checker);
+      if (inside !== undefined) return { evidence: { connect: `PGPASSWORD="$(cut -d: -f5 ${quoted(file)})" ${inside.program} -h ${inside.host} -p ${inside.port} -U ${quoted(checker.user)} -d ${quoted(checker.database)}` } };
       return { evidence: { connect: `PGPASSFILE=${quoted(file)} psql -h ${quoted(checker.host)} -p ${checker.port} -U ${quoted(checker.user)} -d ${quoted(checker.database)}` } };
     },
   });
