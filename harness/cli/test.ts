@@ -12,10 +12,11 @@ export const command: CliCommand = {
     cmd
       .argument('[paths...]', 'only the test files whose path contains one of these')
       .option('--long', 'the experiments that take more than ten seconds each (*.long.test.ts), one after another, and only these')
+      .option('--pulling', 'those that pull images from public registries (*.pull.test.ts), and only these')
       .option('--root <directory>', 'the checkout whose tests to run', resolve(import.meta.dirname, '../..'));
   },
   run: async (options, paths) => {
-    const tally = await runTests({ root: resolve(String(options['root'])), long: options['long'] === true, paths });
+    const tally = await runTests({ root: resolve(String(options['root'])), kind: options['pulling'] === true ? 'pull' : options['long'] === true ? 'long' : 'usual', paths });
     const lines = [...tally.failures.map((failure) => `failed: ${failure}`), ...skipLines(tally.skipped)];
     const skipped = [...tally.skipped.values()].reduce((sum, titles) => sum + titles.length, 0);
     process.stdout.write(`${['', ...lines, `${tally.passed} passed, ${tally.failures.length} failed, ${skipped} skipped`].join('\n')}\n`);
@@ -32,8 +33,8 @@ interface Tally {
   readonly skipped: Map<string, string[]>;
 }
 
-async function runTests(options: { root: string; long: boolean; paths: readonly string[] }): Promise<Tally> {
-  const vitest = await createVitest('test', { root: options.root, config: join(options.root, 'vitest.config.ts'), watch: false, reporters: ['default'], ...(options.long ? { maxWorkers: 1 } : {}) });
+async function runTests(options: { root: string; kind: 'usual' | 'long' | 'pull'; paths: readonly string[] }): Promise<Tally> {
+  const vitest = await createVitest('test', { root: options.root, config: join(options.root, 'vitest.config.ts'), watch: false, reporters: ['default'], ...(options.kind === 'long' ? { maxWorkers: 1 } : {}) });
   const signals: string[] = [];
   const interrupt = (signal: string): void => {
     signals.push(signal);
@@ -43,7 +44,7 @@ async function runTests(options: { root: string; long: boolean; paths: readonly 
   try {
     await vitest.standalone();
     const all = await vitest.globTestSpecifications([...options.paths]);
-    const chosen = all.filter((file) => file.moduleId.endsWith('.long.test.ts') === options.long);
+    const chosen = all.filter((file) => (/\.(long|pull)\.test\.ts$/.exec(file.moduleId)?.[1] ?? 'usual') === options.kind);
     if (chosen.length === 0) return { passed: 0, failures: ['no test file matches'], skipped: new Map() };
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications(chosen, true);
     const tally = count(chosen, testModules, unhandledErrors as SerializedError[]);

@@ -32,13 +32,13 @@ export async function fateOfContainer(container: Dockerode.Container): Promise<F
 }
 
 /** The finding for it; null while it runs. */
-export function deathOf(fate: Fate, about: { readonly engine: string; readonly image: string; readonly memoryLimitBytes: number; readonly dataLimitBytes: number | null }): Finding | null {
+export function deathOf(fate: Fate, about: { readonly engine: string; readonly image: string; readonly memoryLimitBytes: number; readonly dataLimitBytes: number | null }, what = 'Postgres'): Finding | null {
   if (fate.state === 'running') return null;
   if (fate.state === 'engine gone') return serverFindings.find('engine.lost', { engine: about.engine, error: fate.error });
-  if (fate.state === 'removed') return serverFindings.find('server.died', { exit: 'its container removed', log: [] });
-  if (fate.outOfMemory) return serverFindings.find('server.out-of-memory', { limitBytes: about.memoryLimitBytes, image: about.image });
-  if (fate.diskFull) return serverFindings.find('server.disk-full', { limitBytes: about.dataLimitBytes, log: fate.log });
-  return serverFindings.find('server.died', { exit: `exit code ${fate.exitCode}`, log: fate.log });
+  if (fate.state === 'removed') return serverFindings.find('server.died', { what, exit: 'its container removed', log: [] });
+  if (fate.outOfMemory) return serverFindings.find('server.out-of-memory', { what, limitBytes: about.memoryLimitBytes, image: about.image });
+  if (fate.diskFull) return serverFindings.find('server.disk-full', { what, limitBytes: about.dataLimitBytes, log: fate.log });
+  return serverFindings.find('server.died', { what, exit: `exit code ${fate.exitCode}`, log: fate.log });
 }
 
 async function endedWithin(container: Dockerode.Container, ms: number): Promise<void> {

@@ -78,7 +78,8 @@ export class DatabaseContainer extends PostgreSqlContainer {
 
 type WaitStrategy = Parameters<PostgreSqlContainer['withWaitStrategy']>[0];
 
-const atOnce: WaitStrategy = {
+/** Readiness is asked for by who uses the container, and not by Testcontainers. */
+export const atOnce: WaitStrategy = {
   waitUntilReady: async () => {},
   withStartupTimeout: () => atOnce,
   isStartupTimeoutSet: () => true,

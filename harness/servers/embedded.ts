@@ -92,7 +92,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     },
     died: (): Finding | null => {
       if (exit === null && child.exitCode === null && child.signalCode === null) return null;
-      return serverFindings.find('server.died', { exit: exit ?? child.signalCode ?? `exit code ${child.exitCode}`, log: lastWords(logText(join(home, 'log'))) });
+      return serverFindings.find('server.died', { what: 'Postgres', exit: exit ?? child.signalCode ?? `exit code ${child.exitCode}`, log: lastWords(logText(join(home, 'log'))) });
     },
   };
 }

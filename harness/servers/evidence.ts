@@ -26,3 +26,18 @@ export const serverEvidence = z.strictObject({
 });
 
 export type ServerEvidence = z.infer<typeof serverEvidence>;
+
+export const objectStoreEvidence = z.strictObject({
+  runtime: z.enum(['embedded', 'containers']),
+  kind: z.string(),
+  engine: z.string(),
+  engineVersion: z.string(),
+  image: z.string(),
+  imageId: z.string(),
+  digest: z.string().nullable(),
+  pulled: z.boolean(),
+  name: z.string(),
+  startMs: z.int(),
+});
+
+export type ObjectStoreEvidence = z.infer<typeof objectStoreEvidence>;

@@ -17,16 +17,16 @@ export const serverFindings = defineFindings({
         ? 'The scratch directory may lie on a disk mounted noexec: name another one, and run the drill again.'
         : 'Free memory and disk space, and run the drill again; with --keep the server\'s log stays in the scratch directory.',
   ),
-  'server.died': obstacle<{ exit: string; log: readonly string[] }>(
-    ({ exit, log }) => `the throw-away Postgres ended in the middle of the run with ${exit}${log.length === 0 ? '' : ` (${log.at(-1)})`}`,
+  'server.died': obstacle<{ what: string; exit: string; log: readonly string[] }>(
+    ({ what, exit, log }) => `the throw-away ${what} ended in the middle of the run with ${exit}${log.length === 0 ? '' : ` (${log.at(-1)})`}`,
     () => 'This says nothing about the backup: look for an out-of-memory kill in the system log, free memory and disk space, and run the drill again.',
   ),
-  'server.out-of-memory': obstacle<{ limitBytes: number; image: string }>(
-    ({ limitBytes }) => `the throw-away Postgres ran into the ${mebibytes(limitBytes)} that its container may use, and the kernel ended it`,
+  'server.out-of-memory': obstacle<{ what: string; limitBytes: number; image: string }>(
+    ({ what, limitBytes }) => `the throw-away ${what} ran into the ${mebibytes(limitBytes)} that its container may use, and the kernel ended it`,
     () => 'This says nothing about the backup: raise containerMemory in the configuration, or give the engine more memory, and run the drill again.',
   ),
-  'server.disk-full': obstacle<{ limitBytes: number | null; log: readonly string[] }>(
-    ({ limitBytes }) => `the throw-away Postgres had no space left ${limitBytes === null ? 'on the disk of the container engine' : `in the ${mebibytes(limitBytes)} of memory that hold its data`}`,
+  'server.disk-full': obstacle<{ what: string; limitBytes: number | null; log: readonly string[] }>(
+    ({ what, limitBytes }) => `the throw-away ${what} had no space left ${limitBytes === null ? 'on the disk of the container engine' : `in the ${mebibytes(limitBytes)} of memory that hold its data`}`,
     () => 'This says nothing about the backup: free disk space on the engine, or raise containerMemory in the configuration, and run the drill again.',
   ),
   'engine.none': obstacle<{ looked: string }>(
