@@ -93,7 +93,8 @@ export async function whileItLives<T>(server: PostgresServer, work: () => Promis
   try {
     return await work();
   } catch (error) {
-    const death = isConnectionLost(error) ? ((await server.died?.()) ?? null) : null;
+    // An embedded server is a child of this process: the restore tells its end by itself, and there is no engine to ask.
+    const death = server.runtime === 'containers' && isConnectionLost(error) ? ((await server.died?.()) ?? null) : null;
     throw death === null ? error : new StepEnded(death, error instanceof StepEnded ? error.evidence : {});
   }
 }
