@@ -18,6 +18,7 @@ if [[ ! -s $PGDATA/PG_VERSION ]]; then
   user=${POSTGRES_USER:-postgres}
   database=${POSTGRES_DB:-$user}
   export PGPASSWORD=${POSTGRES_PASSWORD:?must be set to a password that is not empty}
+  initdb_args=()
   # As in the official image, the arguments are words of a shell.
   eval "set-args() { initdb_args=(${POSTGRES_INITDB_ARGS:-}); }"
   set-args

@@ -156,7 +156,7 @@ needs.describe('a drill in containers', () => {
     expect(readdirSync(here.scratch)).toEqual([]);
   });
 
-  needing('root', 'dockerd').describe('with its engine ended under it', () => {
+  needing('root', 'dockerd', 'unshare').describe('with its engine ended under it', () => {
     let engine: PrivateEngine;
     beforeAll(async () => {
       engine = new PrivateEngine(join(base, 'e'));

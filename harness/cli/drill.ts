@@ -11,6 +11,7 @@ import type { How } from '../database/select/select.ts';
 import { ConsoleReport } from '../report/console.ts';
 import type { Finding } from '../run/finding.ts';
 import type { DrillRun } from '../run/record.ts';
+import { engineAddress } from '../run/engine-address.ts';
 import { thisProcess } from '../run/register-processes.ts';
 import { scratchPrefix } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
@@ -150,7 +151,7 @@ async function drill(options: DrillOptions, { config, file, digest }: Loaded): P
 /** Logs runs that never ended, and removes what they left. */
 async function lookBack(reports: string, scratchRoot: string): Promise<Finding[]> {
   const { found, roots } = await logAbandoned(reports);
-  const reaped = await reapAbandoned({ roots: [...new Set([scratchRoot, ...roots])] });
+  const reaped = await reapAbandoned({ roots: [...new Set([scratchRoot, ...roots])], engine: engineAddress(process.env)?.uri ?? null });
   return [...found, ...reaped.map(({ finding }) => finding)];
 }
 

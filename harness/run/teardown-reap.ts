@@ -1,7 +1,6 @@
 // The reaper: at the start of each run, removes what runs that were killed left behind, and says so.
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Environment, engineAddress } from './engine-address.ts';
 import type { Finding } from './finding.ts';
 import { fateOf } from './register-processes.ts';
 import { readRegister, type Register } from './register.ts';
@@ -18,10 +17,11 @@ export interface Reaped {
 
 /**
  * Looks through `roots` for scratch directories of this user whose owner is gone. Those of a live run, of another user, of
- * another host on a shared disk, and those that are kept on purpose stay. Then through the container engine, if there is one.
+ * another host on a shared disk, and those that are kept on purpose stay.
+ * @param options.engine the address of a container engine to look through as well, for what has lost its register
  * @param options.now the machine's own clock, in UTC; never a rehearsal's
  */
-export async function reapAbandoned(options: { readonly roots: readonly string[]; readonly now?: () => Date; readonly environment?: Environment }): Promise<Reaped[]> {
+export async function reapAbandoned(options: { readonly roots: readonly string[]; readonly now?: () => Date; readonly engine?: string | null }): Promise<Reaped[]> {
   const now = (options.now ?? ((): Date => new Date()))();
   const reaped: Reaped[] = [];
   for (const path of candidates(options.roots)) {
@@ -36,7 +36,7 @@ export async function reapAbandoned(options: { readonly roots: readonly string[]
     const [finding = scratchFindings.find('teardown.reaped', { run, path, processes: evidence.processesBefore, entries: evidence.entriesBefore, containers: evidence.containersBefore })] = findings;
     reaped.push({ run, path, finding: finding.code === 'teardown.engine-silent' ? stillSilent(run, path, finding) : finding });
   }
-  return [...reaped, ...(await reapStrays(options.environment ?? process.env, now))];
+  return options.engine === undefined || options.engine === null ? reaped : [...reaped, ...(await reapStrays(options.engine, now))];
 }
 
 /** An engine that is gone for good must not keep every later drill from a verdict: of an old run it is a warning. */
@@ -48,19 +48,17 @@ function stillSilent(run: string, path: string, { facts }: Finding): Finding {
  * What is ours on the engine that this run would use, and has lost its register: a /tmp that was emptied, a machine that is
  * no more. One with a register is that register's matter. An engine that does not answer has nothing to say here.
  */
-async function reapStrays(environment: Environment, now: Date): Promise<Reaped[]> {
-  const address = engineAddress(environment);
-  if (address === null) return [];
+async function reapStrays(uri: string, now: Date): Promise<Reaped[]> {
   const { askEngine, engineAt } = await import('./engine.ts');
   const { findBelongings, findStrays, isStray, removeBelongings } = await import('./register-containers.ts');
   try {
-    const engine = engineAt(address.uri, environment);
+    const engine = engineAt(uri);
     await askEngine(engine);
     const strays = (await findStrays(engine)).filter((stray) => isStray(stray, now) && readRegister(stray.scratch) === null);
     return await Promise.all(strays.map(async ({ id, run }): Promise<Reaped> => {
       const before = await findBelongings(engine, [id]);
       const left = await removeBelongings(engine, [id]);
-      const path = address.uri;
+      const path = uri;
       const containers = [...left.containers, ...left.volumes];
       return { run, path, finding: containers.length > 0
         ? scratchFindings.find('teardown.left-over', { path, processes: [], paths: [], containers })

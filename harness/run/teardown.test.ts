@@ -234,7 +234,7 @@ describe('containers on an engine that does not answer', () => {
     const { owner, path } = await otherRun('dead', `scratch.register(${JSON.stringify(silent)});`);
     await kill9(owner);
     for (let run = 0; run < 2; run += 1) {
-      const [reaped, ...more] = await reapAbandoned({ roots: [root], environment: { DOCKER_HOST: silent.engine } });
+      const [reaped, ...more] = await reapAbandoned({ roots: [root], engine: silent.engine });
       expect(more).toEqual([]);
       expect(reaped!.finding).toMatchObject({ code: 'teardown.engine-still-silent', severity: 'warning' });
       expect(readdirSync(path)).toEqual(['register.jsonl']);

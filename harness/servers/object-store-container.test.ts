@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect } from 'vitest';
+import { afterAll, afterEach, expect } from 'vitest';
 import { docker } from '../../fixtures/containers.ts';
 import { expectStoreWorks, startStoreInContainer } from '../../fixtures/object-store.ts';
 import { needing } from '../../fixtures/tools.ts';
@@ -12,6 +12,9 @@ import { objectStoreEvidence } from './evidence.ts';
 const root = mkdtempSync(join(tmpdir(), 'object-store-'));
 chmodSync(root, 0o755);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const name of readdirSync(root)) expect((await teardown(join(root, name))).findings).toEqual([]);
+});
 const image = 'backup-drills-seaweedfs:4.48';
 
 needing('docker', 'container engine', 'image of SeaweedFS').test('SeaweedFS in a container takes and gives objects to who has its keys, and goes without a trace', async () => {
