@@ -4,7 +4,7 @@ import { type Command, measure } from './measure.ts';
 import type { Contender, Row } from './pair.ts';
 
 /** A row, or why this machine cannot run it. */
-export type PlannedRow = { readonly row: Row } | { readonly row: Pick<Row, 'name' | 'what' | 'goal'>; readonly lacks: string };
+export type PlannedRow = { readonly row: Row } | { readonly row: Pick<Row, 'name' | 'what' | 'goal' | 'goalMs'>; readonly lacks: string };
 
 export function ours(words: readonly string[], signal: AbortSignal): Command {
   return { program: process.execPath, words: [join(import.meta.dirname, 'ours.ts'), ...words], signal };

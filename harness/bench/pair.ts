@@ -17,6 +17,8 @@ export interface Row {
   readonly theirs: Contender | null;
   /** The largest ratio of ours to theirs that we want; null where none is set. */
   readonly goal: number | null;
+  /** How much longer than theirs ours may take, in ms; where a ratio would say little. */
+  readonly goalMs?: number;
 }
 
 export interface Spread {
@@ -42,6 +44,9 @@ export interface RowResult {
   /** Ours to theirs, taken pair by pair. */
   readonly ratio: Spread | null;
   readonly goal: number | null;
+  readonly goalMs: number | null;
+  /** How much longer ours took, taken pair by pair, in ms. */
+  readonly gapMs: Spread | null;
   readonly pairs: readonly { readonly oursMs: number; readonly theirsMs: number | null }[];
 }
 
@@ -64,13 +69,15 @@ export async function pair(row: Row, times: { readonly warmUps: number; readonly
     theirs: row.theirs === null ? null : figures(row.theirs.label, theirRuns),
     ratio: row.theirs === null ? null : spread(runs.flatMap((run) => (run.theirs === null ? [] : run.ours.ms / run.theirs.ms))),
     goal: row.goal,
+    goalMs: row.goalMs ?? null,
+    gapMs: row.theirs === null ? null : spread(runs.flatMap((run) => (run.theirs === null ? [] : run.ours.ms - run.theirs.ms))),
     pairs: runs.map((run) => ({ oursMs: run.ours.ms, theirsMs: run.theirs?.ms ?? null })),
   };
 }
 
 /** A row that was not run, or whose result was wrong. */
-export function withoutFigure(row: Pick<Row, 'name' | 'what' | 'goal'>, problem: string): RowResult {
-  return { name: row.name, what: row.what, problem, ours: null, theirs: null, ratio: null, goal: row.goal, pairs: [] };
+export function withoutFigure(row: Pick<Row, 'name' | 'what' | 'goal' | 'goalMs'>, problem: string): RowResult {
+  return { name: row.name, what: row.what, problem, ours: null, theirs: null, ratio: null, goal: row.goal, goalMs: row.goalMs ?? null, gapMs: null, pairs: [] };
 }
 
 async function checked(contender: Contender): Promise<{ readonly measured: Measured } | { readonly problem: string }> {

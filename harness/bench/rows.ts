@@ -6,6 +6,7 @@ import pg from 'pg';
 import { tool } from '../../fixtures/tools.ts';
 import type { EmbeddedServer } from '../servers/embedded.ts';
 import type { GeneratedDump } from './data.ts';
+import { containerRow } from './container.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
 import { measure } from './measure.ts';
 import { type BenchStore, fetchRow, listRow } from './store-rows.ts';
@@ -26,6 +27,7 @@ const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow | Promise<
   inspect: inspectRow,
   restore: restoreRow,
   rehearsal: rehearsalRow,
+  container: containerRow,
   fetch: async ({ store, signal }) => fetchRow(await store(), signal),
   list: async ({ store, signal }) => listRow(await store(), signal),
 };
