@@ -26,7 +26,7 @@ export const scratchFindings = defineFindings({
   ),
   'teardown.engine-silent': obstacle<{ path: string; engine: string; error: string; ids: readonly string[] }>(
     ({ engine, error }) => `the container engine at ${engine} does not answer (${error}): whether a container with restored data is left there is not proven`,
-    ({ path, ids }) => `Start that engine and run the next drill, which then removes what is there; until then ${path} keeps the note of it. By hand: docker rm -fv $(docker ps -aq ${ids.map((id) => `--filter label=backup-drills.id=${id}`).join(' ')})`,
+    ({ path, ids }) => `Start that engine and run the next drill, which then removes what is there, or find it by hand with docker ps -a ${ids.map((id) => `--filter label=backup-drills.id=${id}`).join(' ')}; until then ${path} keeps the note of it.`,
   ),
   'teardown.engine-still-silent': warning<{ run: string; path: string; engine: string; error: string }>(
     ({ run, engine, error }) => `run ${run} may have left a container with restored data on the engine at ${engine}, which does not answer (${error})`,

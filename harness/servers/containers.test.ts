@@ -10,6 +10,7 @@ import { docker, insideOf, startInContainer, testEngine } from '../../fixtures/c
 import { needing, tool } from '../../fixtures/tools.ts';
 import type { Finding } from '../run/finding.ts';
 import { StepEnded } from '../run/finding.ts';
+import { askEngine } from '../run/engine.ts';
 import { findBelongings, findStrays } from '../run/register-containers.ts';
 import { readRegister } from '../run/register.ts';
 import { openScratch } from '../run/scratch.ts';
@@ -159,13 +160,21 @@ needing('docker', 'container engine', 'image of Postgres 15', 'image of Postgres
       const server = await startInContainer(scratchOf(), 15, { room: { data: 'memory', dataLimitBytes: 90 * 2 ** 20, memoryLimitBytes: 2 ** 30 } });
       await expect(ask(server.admin, 'CREATE TABLE t AS SELECT generate_series(1, 5000000) AS a')).rejects.toMatchObject({ code: '53100' });
       expect(await ask(server.admin, 'SELECT 1 AS still')).toEqual([{ still: 1 }]);
-      await expect(ask(server.admin, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 200)")).rejects.toThrow(/Connection terminated|57P0|terminat/);
+      await expect(ask(server.admin, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 1000000)) FROM generate_series(1, 200)")).rejects.toThrow(/Connection terminated|terminat|No space left/);
       expect(await server.died?.()).toMatchObject({ code: 'server.disk-full', judged: false, facts: { limitBytes: 90 * 2 ** 20 } });
     }, 60_000);
   });
 
   test('is not started out of an image of another major', async () => {
     expect(await codesOf(startInContainer(scratchOf(), 15, { reference: 'backup-drills-postgres:17' }))).toEqual(['image.wrong-major']);
+  }, 60_000);
+
+  test('is not started by an engine that refuses, nor by another one than was asked', async () => {
+    // Healthy first: by itself it is refused nothing.
+    const { admin } = await startInContainer(scratchOf('a'), 15);
+    expect(await ask(admin, 'SELECT 1 AS one')).toHaveLength(1);
+    expect(await codesOf(startInContainer(scratchOf('b'), 15, { room: { data: 'memory', dataLimitBytes: 2 ** 20, memoryLimitBytes: 2 ** 20 } }))).toEqual(['engine.refused']);
+    expect(await codesOf(startInContainer(scratchOf('c'), 15, { facts: { ...await askEngine(testEngine()), id: 'another' } }))).toEqual(['engine.another']);
   }, 60_000);
 
   test('that cannot start says so, by the words of its log that are no data', async () => {

@@ -38,7 +38,7 @@ export const serverFindings = defineFindings({
     ({ named }) => `Start it${named ? ', or unset DOCKER_HOST' : ''}, or say runtime: 'embedded', and run the drill again; no other engine is taken in its place.`,
   ),
   'engine.another': obstacle<{ engine: string; reached: string }>(
-    ({ engine, reached }) => `Testcontainers went to another engine (${reached}) than the one at ${engine}`,
+    ({ engine, reached }) => `another container engine was reached (${reached}) than the one at ${engine}`,
     () => 'Remove tc.host from ~/.testcontainers.properties and TESTCONTAINERS_HOST from the environment, and run the drill again.',
   ),
   'engine.refused': obstacle<{ engine: string; asked: string; error: string }>(

@@ -60,7 +60,7 @@ export const restoreFindings = defineFindings({
   ),
   'restore.disk-full': obstacle<{ readonly line: number }>(
     (facts) => `the disk filled up while line ${facts.line} of the dump was restored`,
-    () => 'Free space where scratch lies (scratch in the configuration moves it; plan three times the decompressed dump), then run again.',
+    () => 'Free space where scratch lies (scratch in the configuration moves it; plan three times the decompressed dump), or raise containerMemory where a container held the data, then run again.',
   ),
   'restore.out-of-memory': obstacle<{ readonly line: number }>(
     (facts) => `the throw-away server ran out of memory at line ${facts.line} of the dump`,
