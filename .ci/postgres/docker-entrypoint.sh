@@ -24,7 +24,10 @@ if [[ ! -s $PGDATA/PG_VERSION ]]; then
   set-args
   initdb --username="$user" --pwfile=<(printf '%s\n' "$PGPASSWORD") "${initdb_args[@]}"
   printf '\nhost all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
-  pg_ctl -D "$PGDATA" -w -o "$(printf '%q ' "${@:2}") -c listen_addresses='' -p 5432" start
+  options=()
+  if (($# > 1)); then options=("${@:2}"); fi
+  options+=(-c 'listen_addresses=' -p 5432)
+  pg_ctl -D "$PGDATA" -w -o "$(printf '%q ' "${options[@]}")" start
   if [[ $database != postgres ]]; then
     psql -Xq -v ON_ERROR_STOP=1 -U "$user" -d postgres -v name="$database" <<<'CREATE DATABASE :"name";'
   fi

@@ -1,5 +1,6 @@
 // From nothing to the first answer of a server in a container, against what one types by hand.
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import pg from 'pg';
 import { docker, startInContainer } from '../../fixtures/containers.ts';
 import { needing, postgresImage } from '../../fixtures/tools.ts';
@@ -13,7 +14,7 @@ import type { BenchPlace } from './rows.ts';
 
 const major = 15;
 
-export function containerRow({ work, signal }: BenchPlace): PlannedRow {
+export function containerRow({ signal }: BenchPlace): PlannedRow {
   const row: Pick<Row, 'name' | 'what' | 'goal' | 'goalMs'> = { name: 'container', what: 'start a Postgres container, to its first query: docker run, pg_isready and psql do it by hand', goal: null, goalMs: 500 };
   const { lacking } = needing('docker', 'container engine', `image of Postgres ${major}`);
   if (lacking.length > 0) return { row, lacks: lacking.join(', ') };
@@ -21,7 +22,7 @@ export function containerRow({ work, signal }: BenchPlace): PlannedRow {
   let started: { readonly server: ContainerServer; readonly scratch: string } | null = null;
   const name = `backup-drills-bench-${randomBytes(4).toString('hex')}`;
   const script = `docker run -d --name "$1" -e POSTGRES_PASSWORD=p --tmpfs /var/lib/postgresql/data "$2" > /dev/null
-    until docker exec "$1" pg_isready -q -h 127.0.0.1; do sleep 0.05; done
+    until docker exec "$1" pg_isready -q -h 127.0.0.1; do [ "$(docker inspect -f '{{.State.Running}}' "$1")" = true ] || exit 1; sleep 0.05; done
     docker exec -e PGPASSWORD=p "$1" psql -XAtq -h 127.0.0.1 -U postgres -c 'SELECT 1'`;
   return {
     row: {
@@ -29,7 +30,7 @@ export function containerRow({ work, signal }: BenchPlace): PlannedRow {
       ours: {
         label: 'startContainer',
         run: async () => {
-          const scratch = openScratch({ root: work, runId: randomBytes(4).toString('hex') });
+          const scratch = openScratch({ root: tmpdir(), runId: `bench-${randomBytes(4).toString('hex')}` });
           const began = performance.now();
           started = { server: await startInContainer(scratch, major, { context: { signal } }), scratch: scratch.path };
           return { ms: performance.now() - began, peakBytes: null, stdout: '' };

@@ -118,7 +118,7 @@ function table(results: readonly RowResult[]): string {
     if (result.problem !== null) return `${result.name}: no figure: ${result.problem}`;
     const ratio = result.ratio === null ? '' : `; ratio ${result.ratio.median.toFixed(2)} (${result.ratio.min.toFixed(2)} to ${result.ratio.max.toFixed(2)})`;
     const goal = result.goal === null || result.ratio === null ? '' : `, goal ${result.goal}: ${result.ratio.median <= result.goal ? 'met' : 'missed'}`;
-    const gap = result.goalMs === null || result.gapMs === null ? '' : `; ${Math.round(result.gapMs.median)} ms longer (${Math.round(result.gapMs.min)} to ${Math.round(result.gapMs.max)}), goal ${result.goalMs} ms: ${result.gapMs.median <= result.goalMs ? 'met' : 'missed'}`;
+    const gap = result.goalMs === null || result.gapMs === null ? '' : `; difference ${Math.round(result.gapMs.median)} ms (${Math.round(result.gapMs.min)} to ${Math.round(result.gapMs.max)}), goal ${result.goalMs} ms: ${result.gapMs.median <= result.goalMs ? 'met' : 'missed'}`;
     return `${result.name}: ${[side(result.ours), side(result.theirs)].filter((text) => text !== '').join(' · ')}${ratio}${goal}${gap}`;
   });
   return ['', 'Medians, least to most; memory of the largest process on that side, the server left out.', ...lines].join('\n');
