@@ -260,7 +260,7 @@ async function asReader<T>({ checker, server }: RestoredAt, work: (client: pg.Cl
       await client.connect();
       return await work(client);
     } catch (error) {
-      throw serverGone(error) ? new StepEnded(serverFindings.find('server.died', { exit: 'a lost connection', log: [] })) : error;
+      throw serverGone(error) ? new StepEnded(serverFindings.find('server.died', { what: 'Postgres', exit: 'a lost connection', log: [] })) : error;
     } finally {
       await client.end();
     }
