@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { tool } from '../../fixtures/tools.ts';
 import { Bucket } from '../servers/object-store/bucket.ts';
-import { type ObjectStore, startObjectStore } from '../servers/object-store/server.ts';
+import { type S3Server, startS3Server } from '../servers/object-store/server.ts';
 import { type S3StoreConfig, normaliseS3 } from '../stores/config.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
 import { measure } from './measure.ts';
@@ -15,7 +15,7 @@ const [bucket, large] = ['bench', 'large'];
 const keys = 100_000;
 
 export interface BenchStore {
-  readonly server: ObjectStore;
+  readonly server: S3Server;
   readonly config: S3StoreConfig;
   readonly credential: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly work: string;
@@ -42,7 +42,7 @@ export async function startBenchStore(work: string, bytes: number): Promise<Benc
   contents.put(`fetch/${large}`, body, '0'.repeat(32), {});
   for (let at = 0; at < keys; at += 1) contents.put(`list/db-${String(at).padStart(7, '0')}.sql.gz.age`, body, '0'.repeat(32), {});
   const credential = { accessKeyId: randomBytes(10).toString('hex'), secretAccessKey: randomBytes(20).toString('hex') };
-  const server = await startObjectStore({ directory, bucket, contents, identities: [{ ...credential, may: ['list', 'get'] }] });
+  const server = await startS3Server({ directory, bucket, contents, identities: [{ ...credential, may: ['list', 'get'] }] });
   const config = normaliseS3({ name: bucket, kind: 's3', endpoint: server.endpoint, bucket, accessKeyId: { env: '' }, secretAccessKey: { env: '' } });
   return { server, config, credential, work, bytes, sha256: hash.digest('hex') };
 }

@@ -204,7 +204,8 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
           totalBytes: found.decompressedBytes,
         },
         context,
-      ), wentAway);
+        // The restore tells the end of an embedded server by itself, with the place in the dump; there is no engine to ask.
+      ), (error) => target.runtime === 'containers' && wentAway(error));
       leave({ reader: restored.checker, now: context.now });
       return { value: { ...restored, endedAt: performance.now(), server: target }, evidence: restored.evidence };
     },

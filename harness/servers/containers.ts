@@ -7,14 +7,15 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type Dockerode from 'dockerode';
 import { Client, DatabaseError } from 'pg';
-import { type Engine, type EngineFacts, engineGone, engineProblem } from '../run/engine.ts';
+import type { Engine, EngineFacts } from '../run/engine.ts';
 import { StepEnded } from '../run/finding.ts';
 import type { StepContext } from '../run/plan.ts';
 import { labelsOf } from '../run/register-containers.ts';
 import { readRegister } from '../run/register.ts';
 import { type Scratch, socketDirectory } from '../run/scratch.ts';
+import { asked, imageEvidence, useEngine } from './contained.ts';
 import { type Fate, deathOf, fateOfContainer } from './container-death.ts';
-import { DatabaseContainer, useEngine } from './database-container.ts';
+import { DatabaseContainer } from './database-container.ts';
 import type { ServerEvidence } from './evidence.ts';
 import { serverFindings } from './findings.ts';
 import type { Image } from './images.ts';
@@ -103,8 +104,7 @@ export async function startContainer(options: ContainerOptions): Promise<Contain
         runtime: 'containers', version, package: image.reference, runsAs: 'container', tcpPorts: 0,
         initialiseMs: Math.round(made - began), startMs: Math.round(ended - made),
         container: {
-          engine: engine.uri, engineVersion: options.facts.version, image: image.reference, imageId: image.id, digest: image.digest, pulled: image.pulled,
-          name, network: 'none', data: room.data, dataLimitBytes: room.dataLimitBytes, memoryLimitBytes: room.memoryLimitBytes,
+          ...imageEvidence(options), name, network: 'none', data: room.data, dataLimitBytes: room.dataLimitBytes, memoryLimitBytes: room.memoryLimitBytes,
         },
       },
       died: async () => deathOf(await fate(), { engine: engine.uri, image: image.reference, ...room }),
@@ -139,17 +139,6 @@ export function roomFor({ plainBytes, memoryBytes, facts }: Pick<ContainerOption
   const most = memoryBytes ?? Math.floor(facts.memoryBytes * 0.75);
   if (data + processBytes <= most) return { data: 'memory', dataLimitBytes: data, memoryLimitBytes: data + processBytes };
   return { data: 'volume', dataLimitBytes: null, memoryLimitBytes: memoryBytes ?? Math.min(most, 4 * processBytes) };
-}
-
-/** Does what the engine is asked for. @throws StepEnded engine.lost, engine.refused */
-async function asked<T>(engine: Engine, what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof StepEnded || (error as Error).name === 'AbortError') throw error;
-    if (engineGone(error)) throw new StepEnded(serverFindings.find('engine.lost', { engine: engine.uri, error: engineProblem(error) }));
-    throw new StepEnded(serverFindings.find('engine.refused', { engine: engine.uri, asked: what, error: engineProblem(error) }));
-  }
 }
 
 class NotReady extends Error {
@@ -196,5 +185,5 @@ async function startFailure(container: Dockerode.Container, fate: Fate, about: R
   if (finding !== null && finding.code !== 'server.died') return finding;
   const exit = fate.state === 'ended' ? `exit code ${fate.exitCode}` : `no answer within ${patienceMs / 1000} s`;
   const log = await container.logs({ stdout: true, stderr: true, tail: 50 }).then((text) => lastWords(String(text)), () => []);
-  return serverFindings.find('server.start-failed', { during: 'the container', exit, log });
+  return serverFindings.find('server.start-failed', { what: 'Postgres', during: 'the container', exit, log });
 }

@@ -1,10 +1,7 @@
 // The container itself, by Testcontainers: what it may use, and what it may not do.
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
-import { type ContainerRuntimeClient, getContainerRuntimeClient } from 'testcontainers';
-import type { Engine, EngineFacts } from '../run/engine.ts';
-import { StepEnded } from '../run/finding.ts';
+import { atOnce } from './contained.ts';
 import type { Settings } from './server-settings.ts';
-import { serverFindings } from './findings.ts';
 
 export interface DatabaseContainerOptions {
   readonly name: string;
@@ -16,20 +13,6 @@ export interface DatabaseContainerOptions {
   readonly dataLimitBytes: number | null;
   readonly memoryLimitBytes: number;
   readonly settings: Settings;
-}
-
-/**
- * Has Testcontainers go to this engine and no other: by itself it falls through to the next that answers.
- * @throws StepEnded engine.another
- */
-export async function useEngine(engine: Engine, facts: EngineFacts): Promise<ContainerRuntimeClient> {
-  process.env['DOCKER_HOST'] = engine.uri;
-  // Else it runs an image of its own to find out what the tunnel does not need, wherever there is a /.dockerenv; and refuses SSH.
-  process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= new URL(engine.uri).hostname || 'localhost';
-  const runtime = await getContainerRuntimeClient();
-  const { ID } = (await runtime.container.dockerode.info()) as { ID?: string };
-  if (ID !== facts.id) throw new StepEnded(serverFindings.find('engine.another', { engine: engine.uri, reached: runtime.info.containerRuntime.host }));
-  return runtime;
 }
 
 /** Postgres' entry point begins as root, gives the data to `postgres`, and becomes it: it needs these and no more. */
@@ -75,13 +58,3 @@ export class DatabaseContainer extends PostgreSqlContainer {
     delete this.hostConfig.PortBindings;
   }
 }
-
-type WaitStrategy = Parameters<PostgreSqlContainer['withWaitStrategy']>[0];
-
-/** Readiness is asked for by who uses the container, and not by Testcontainers. */
-export const atOnce: WaitStrategy = {
-  waitUntilReady: async () => {},
-  withStartupTimeout: () => atOnce,
-  isStartupTimeoutSet: () => true,
-  getStartupTimeout: () => 0,
-};

@@ -120,7 +120,7 @@ function serverUser(): ServerUser | null {
   try {
     return { uid: id('-u'), gid: id('-g') };
   } catch {
-    throw new StepEnded(serverFindings.find('server.start-failed', { during: 'id nobody', exit: 'no such user', log: [] }));
+    throw new StepEnded(serverFindings.find('server.start-failed', { what: 'Postgres', during: 'id nobody', exit: 'no such user', log: [] }));
   }
 }
 
@@ -273,7 +273,7 @@ function startFailed(run: Launch, during: string, exit: string): StepEnded {
   if (exit === 'exit code 127') {
     return new StepEnded(serverFindings.find('server.binaries-missing', { package: basename(run.native), problem: log.at(-1) ?? 'a library is missing' }));
   }
-  return new StepEnded(serverFindings.find('server.start-failed', { during, exit, log }));
+  return new StepEnded(serverFindings.find('server.start-failed', { what: 'Postgres', during, exit, log }));
 }
 
 /** Empty where there is no log, or so long a one that something else is wrong. */

@@ -1,6 +1,17 @@
 // What a step that starts a server leaves behind of it.
 import { z } from 'zod';
 
+/** What runs in a container, and on what. */
+const image = {
+  engine: z.string().describe('its address'),
+  engineVersion: z.string(),
+  image: z.string().describe('as it was asked for'),
+  imageId: z.string(),
+  digest: z.string().nullable().describe('in its registry; null for an image that was made here'),
+  pulled: z.boolean(),
+  name: z.string(),
+};
+
 export const serverEvidence = z.strictObject({
   runtime: z.enum(['embedded', 'containers']),
   version: z.string().describe('as the server itself says, 18.4'),
@@ -11,13 +22,7 @@ export const serverEvidence = z.strictObject({
   startMs: z.int(),
   chosen: z.string().optional().describe('why this runtime'),
   container: z.strictObject({
-    engine: z.string().describe('its address'),
-    engineVersion: z.string(),
-    image: z.string().describe('as it was asked for'),
-    imageId: z.string(),
-    digest: z.string().nullable().describe('in its registry; null for an image that was made here'),
-    pulled: z.boolean(),
-    name: z.string(),
+    ...image,
     network: z.literal('none'),
     data: z.enum(['memory', 'volume']),
     dataLimitBytes: z.number().nullable().describe('null on a volume: what the disk has'),
@@ -29,15 +34,10 @@ export type ServerEvidence = z.infer<typeof serverEvidence>;
 
 export const objectStoreEvidence = z.strictObject({
   runtime: z.enum(['embedded', 'containers']),
-  kind: z.string(),
-  engine: z.string(),
-  engineVersion: z.string(),
-  image: z.string(),
-  imageId: z.string(),
-  digest: z.string().nullable(),
-  pulled: z.boolean(),
-  name: z.string(),
+  kind: z.string().describe('which server it is'),
   startMs: z.int(),
+  chosen: z.string().optional().describe('why this runtime'),
+  container: z.strictObject(image).optional(),
 });
 
 export type ObjectStoreEvidence = z.infer<typeof objectStoreEvidence>;

@@ -1,4 +1,4 @@
-// Findings of the throw-away Postgres server. They say nothing about the backup: all are obstacles.
+// Findings of the throw-away servers. They say nothing about the backup: all are obstacles.
 import { defineFindings, obstacle } from '../run/finding.ts';
 
 export const serverFindings = defineFindings({
@@ -10,8 +10,8 @@ export const serverFindings = defineFindings({
     ({ package: name, problem }) => `no Postgres can be run from ${name}: ${problem}`,
     () => 'Run npm ci without --omit=optional; where the package has no build for this platform, use the containers runtime.',
   ),
-  'server.start-failed': obstacle<{ during: string; exit: string; log: readonly string[] }>(
-    ({ during, exit, log }) => `the throw-away Postgres did not start: ${during} ended with ${exit}${log.length === 0 ? '' : ` (${log.at(-1)})`}`,
+  'server.start-failed': obstacle<{ what: string; during: string; exit: string; log: readonly string[] }>(
+    ({ what, during, exit, log }) => `the throw-away ${what} did not start: ${during} ended with ${exit}${log.length === 0 ? '' : ` (${log.at(-1)})`}`,
     ({ exit }) =>
       exit === 'EACCES'
         ? 'The scratch directory may lie on a disk mounted noexec: name another one, and run the drill again.'
@@ -23,11 +23,11 @@ export const serverFindings = defineFindings({
   ),
   'server.out-of-memory': obstacle<{ what: string; limitBytes: number; image: string }>(
     ({ what, limitBytes }) => `the throw-away ${what} ran into the ${mebibytes(limitBytes)} that its container may use, and the kernel ended it`,
-    () => 'This says nothing about the backup: raise containerMemory in the configuration, or give the engine more memory, and run the drill again.',
+    ({ what }) => `This says nothing about the backup: ${what === 'Postgres' ? 'raise containerMemory in the configuration, or ' : ''}give the engine more memory, and run the drill again.`,
   ),
   'server.disk-full': obstacle<{ what: string; limitBytes: number | null; log: readonly string[] }>(
     ({ what, limitBytes }) => `the throw-away ${what} had no space left ${limitBytes === null ? 'on the disk of the container engine' : `in the ${mebibytes(limitBytes)} of memory that hold its data`}`,
-    () => 'This says nothing about the backup: free disk space on the engine, or raise containerMemory in the configuration, and run the drill again.',
+    ({ what }) => `This says nothing about the backup: free disk space on the engine${what === 'Postgres' ? ', or raise containerMemory in the configuration' : ''}, and run the drill again.`,
   ),
   'engine.none': obstacle<{ looked: string }>(
     ({ looked }) => `no container engine is on this machine: ${looked}`,

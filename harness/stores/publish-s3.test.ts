@@ -10,9 +10,9 @@ import { s3Publisher } from './publish-s3.ts';
 import { s3Store } from './s3.ts';
 
 const { signal } = new AbortController();
-const weed = needing('weed');
+const seaweedFs = needing('container engine', 'image of SeaweedFS');
 describe('into our server', () => suite(() => startOurs('backups')));
-weed.describe('into SeaweedFS', () => suite(() => startSeaweedFs(weed.path('weed'), 'backups')));
+seaweedFs.describe('into SeaweedFS', () => suite(() => startSeaweedFs('backups')));
 
 async function* bytes(...chunks: (string | Buffer)[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield Buffer.from(chunk);

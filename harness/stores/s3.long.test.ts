@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Bucket } from '../servers/object-store/bucket.ts';
-import { type ObjectStore, startObjectStore } from '../servers/object-store/server.ts';
+import { type S3Server, startS3Server } from '../servers/object-store/server.ts';
 import { readCatalog } from './catalog.ts';
 import { normaliseS3 } from './config.ts';
 import { s3Store } from './s3.ts';
@@ -15,7 +15,7 @@ const { signal } = new AbortController();
 const directory = mkdtempSync(join(tmpdir(), 'backup-drills-test-'));
 const credential = { accessKeyId: 'READER', secretAccessKey: randomBytes(20).toString('hex') };
 const day = (at: number): string => new Date(Date.UTC(2025, 0, 1) + at * 1000).toISOString().slice(0, 19).replaceAll(':', '') + 'Z';
-let server: ObjectStore;
+let server: S3Server;
 
 beforeAll(async () => {
   const contents = new Bucket(true);
@@ -26,7 +26,7 @@ beforeAll(async () => {
   contents.put('tree/db-2026-11-23.sql.gz.age', body, body.md5, {});
   for (let at = 0; at < 1_000_000; at += 1) contents.put(`strays/${at.toString(36)}`, body, body.md5, {});
   contents.put('strays/db-2026-11-23.sql.gz.age', body, body.md5, {});
-  server = await startObjectStore({ directory, bucket: 'backups', contents, identities: [{ ...credential, may: ['list', 'get', 'list-versions', 'list-uploads'] }] });
+  server = await startS3Server({ directory, bucket: 'backups', contents, identities: [{ ...credential, may: ['list', 'get', 'list-versions', 'list-uploads'] }] });
 }, 300_000);
 afterAll(async () => {
   await server.close();

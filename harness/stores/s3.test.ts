@@ -48,9 +48,9 @@ async function codesOf(promise: Promise<unknown>): Promise<string[]> {
   return outcome.findings.map((finding) => finding.code);
 }
 
-const weed = needing('weed');
+const seaweedFs = needing('container engine', 'image of SeaweedFS');
 describe('on our server', () => suite(() => startOurs('backups')));
-weed.describe('on SeaweedFS', () => suite(() => startSeaweedFs(weed.path('weed'), 'backups')));
+seaweedFs.describe('on SeaweedFS', () => suite(() => startSeaweedFs('backups')));
 
 function suite(start: () => Promise<StoreUnderTest>): void {
   let real: StoreUnderTest;

@@ -1,15 +1,18 @@
 import { z } from 'zod';
+import { objectStoreEvidence } from '../servers/evidence.ts';
 
 export const publishEvidence = z.strictObject({
   set: z.string(),
   store: z.string(),
+  server: objectStoreEvidence,
   objects: z.array(z.strictObject({ key: z.string(), bytes: z.int() })),
   recipient: z.string().describe('the throw-away public key that it was encrypted for'),
 });
 
 export const untouchedEvidence = z.strictObject({
-  changed: z.int().describe('how often anything in the store was changed after it was published'),
-  port: z.int().describe('where it listened; closed by now'),
+  entries: z.int().describe('versions, delete markers and unfinished uploads that the store holds'),
+  changed: z.int().describe('those of them that came or went after it was published'),
+  port: z.int().describe('where it listened; closed by now, or with its container'),
 });
 
 export const keepEvidence = z.strictObject({

@@ -17,7 +17,7 @@ import { listing } from './listing.ts';
 import type { Action, Identity } from './signature.ts';
 import { authenticate } from './signature.ts';
 
-export interface ObjectStoreOptions {
+export interface S3ServerOptions {
   /** An empty directory of the run's own, for the bodies. */
   readonly directory: string;
   readonly bucket: string;
@@ -28,7 +28,7 @@ export interface ObjectStoreOptions {
   readonly contents?: Bucket;
 }
 
-export interface ObjectStore {
+export interface S3Server {
   /** `http://127.0.0.1:PORT` */
   readonly endpoint: string;
   readonly bucket: string;
@@ -39,7 +39,7 @@ export interface ObjectStore {
 }
 
 /** Starts the server; it never keeps its process alive. */
-export async function startObjectStore(options: ObjectStoreOptions): Promise<ObjectStore> {
+export async function startS3Server(options: S3ServerOptions): Promise<S3Server> {
   const bucket = options.contents ?? new Bucket(options.versioned ?? true);
   const server = createServer((request, response) => {
     void serve({ ...options, contents: bucket, request, response }).catch((error: unknown) => fail(request, response, error));
@@ -57,7 +57,7 @@ async function close(server: Server): Promise<void> {
   await closed;
 }
 
-interface Exchange extends ObjectStoreOptions {
+interface Exchange extends S3ServerOptions {
   readonly contents: Bucket;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -90,6 +90,7 @@ async function serve(exchange: Exchange): Promise<void> {
   switch (request.method ?? '') {
     case 'GET':
     case 'HEAD':
+      if (query.has('uploadId')) return sendParts(exchange, key, query, may);
       may('get');
       return send(exchange, exchange.contents.get(key, query.get('versionId')));
     case 'PUT':
@@ -192,6 +193,13 @@ async function putPart({ request, response, contents, directory }: Exchange, key
   const body = await receive(request, join(directory, contents.nextId()));
   upload.parts.set(Number(query.get('partNumber')), body);
   answer(response, 200, undefined, undefined, { etag: `"${body.md5}"` });
+}
+
+function sendParts({ response, contents, bucket }: Exchange, key: string, query: URLSearchParams, may: (action: Action) => void): void {
+  may('list-uploads');
+  const upload = contents.uploads.get(query.get('uploadId') ?? '');
+  if (upload?.key !== key) throw noUpload();
+  answer(response, 200, 'ListPartsResult', { Bucket: bucket, Key: key, UploadId: upload.id, IsTruncated: false, Part: [...upload.parts].map(([number, { md5, size }]) => ({ PartNumber: number, ETag: `"${md5}"`, Size: size, LastModified: upload.startedAt })) });
 }
 
 async function complete({ request, response, contents, directory, bucket }: Exchange, key: string, query: URLSearchParams): Promise<void> {
