@@ -49,7 +49,7 @@ export const command: CliCommand = {
       .option('--config <file>', 'configuration file (default: drill.config.ts)')
       .option('--store <dir>', 'drill this directory instead of the configured stores')
       .option('--from <name>', 'which of the configured stores to drill (default: the first)')
-      .option('--runtime <runtime>', "what carries the throw-away Postgres: auto, embedded or containers, over the configuration")
+      .option('--runtime <runtime>', "what carries the throw-away servers: auto, embedded or containers, over the configuration")
       .option('--date <date>', 'drill the set of this UTC day, or of this set id')
       .option('--random-older', 'drill a random set older than the newest; its seed is recorded')
       .option('--seed <text>', 'with --random-older: choose as the run with this seed did')

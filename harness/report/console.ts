@@ -19,6 +19,8 @@ const colours = { passed: 32, failed: 31, errored: 33, skipped: 33, verified: 32
 export class ConsoleReport {
   readonly #options: ConsoleOptions;
   #live = false;
+  /** The last reason for a choice that was printed: two servers may have the same. */
+  #chosen = '';
   #running: { step: RecordedStep; since: number; said: number } | null = null;
 
   constructor(options: ConsoleOptions) {
@@ -42,7 +44,8 @@ export class ConsoleReport {
       const took = step.startedAt === null || step.endedAt === null ? '' : ` ${this.#dim(duration(Date.parse(step.endedAt) - Date.parse(step.startedAt)))}`;
       this.#line(`${this.#colour(step.outcome, marks[step.outcome])} ${printable(step.title)}${took}${step.outcome === 'skipped' ? this.#dim(`  ${printable(step.reason ?? '')}`) : ''}`);
       const chosen = step.evidence?.['chosen'];
-      if (typeof chosen === 'string') this.#line(`     ${this.#dim(printable(chosen))}`);
+      if (typeof chosen === 'string' && chosen !== this.#chosen) this.#line(`     ${this.#dim(printable(chosen))}`);
+      if (typeof chosen === 'string') this.#chosen = chosen;
       for (const finding of step.findings) {
         this.#line(`     ${finding.severity} ${finding.code}: ${printable(finding.message)}`);
         this.#line(`     ${this.#dim('->')} ${printable(finding.hint)}`);

@@ -4,7 +4,8 @@ import { objectStoreEvidence } from '../servers/evidence.ts';
 export const publishEvidence = z.strictObject({
   set: z.string(),
   store: z.string(),
-  server: objectStoreEvidence,
+  chosen: z.string().optional().describe('why the store is carried by what carries it'),
+  server: objectStoreEvidence.omit({ chosen: true }),
   objects: z.array(z.strictObject({ key: z.string(), bytes: z.int() })),
   recipient: z.string().describe('the throw-away public key that it was encrypted for'),
 });

@@ -75,7 +75,8 @@ export function planRehearsal(plan: Plan, settings: DrillSettings, start = start
           await encryptFile(file, encrypted, [key.recipient], signal);
           await publish(encrypted, as);
         }
-        return { value: { server, config, key, contents: await contentsOf(server) }, evidence: { set: sample.id, store: publisher.description, server: server.evidence, objects, recipient: key.recipient } };
+        const { chosen, ...running } = server.evidence;
+        return { value: { server, config, key, contents: await contentsOf(server) }, evidence: { set: sample.id, store: publisher.description, chosen, server: running, objects, recipient: key.recipient } };
       }, () => !signal.aborted);
     },
   });

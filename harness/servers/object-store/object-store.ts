@@ -45,7 +45,7 @@ export function storeClient({ endpoint, region, writer }: Pick<ObjectStoreServer
  * All that the bucket holds, a line for each version, delete marker and unfinished upload: the same twice only where nothing
  * was changed between.
  */
-export async function contentsOf(server: ObjectStoreServer): Promise<readonly string[]> {
+export async function contentsOf(server: Pick<ObjectStoreServer, 'endpoint' | 'region' | 'bucket' | 'writer'>): Promise<readonly string[]> {
   const client = storeClient(server);
   const versions: unknown[] = await client.listObjects(server.bucket, '', true, { IncludeVersion: true }).toArray();
   const uploads: unknown[] = await client.listIncompleteUploads(server.bucket, '', true).toArray();
