@@ -3,12 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
-import { tool } from '../../fixtures/tools.ts';
+import { needing, postgresImage, seaweedFsImage, tool } from '../../fixtures/tools.ts';
 import type { EmbeddedServer } from '../servers/embedded.ts';
 import type { GeneratedDump } from './data.ts';
 import { containerRow } from './container.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
 import { measure } from './measure.ts';
+import type { Row } from './pair.ts';
 import { type BenchStore, fetchRow, listRow } from './store-rows.ts';
 
 export interface BenchPlace {
@@ -27,6 +28,7 @@ const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow | Promise<
   inspect: inspectRow,
   restore: restoreRow,
   rehearsal: rehearsalRow,
+  containers: containersRehearsalRow,
   container: containerRow,
   fetch: async ({ store, signal }) => fetchRow(await store(), signal),
   list: async ({ store, signal }) => listRow(await store(), signal),
@@ -76,22 +78,31 @@ function restoreRow({ dump, work, server, signal }: BenchPlace): PlannedRow {
 }
 
 function rehearsalRow({ work, signal }: BenchPlace): PlannedRow {
-  const config = join(work, 'drill.config.ts');
+  return { row: rehearsal('rehearsal', "the whole drill of the sample unit, as npm run drill does it without an engine", { runtime: 'embedded' }, work, signal) };
+}
+
+function containersRehearsalRow({ work, signal }: BenchPlace): PlannedRow {
+  const { lacking } = needing('container engine', 'image of Postgres 18', 'image of SeaweedFS');
+  const row = rehearsal('containers', 'the same in containers of images that are there', { runtime: 'containers', images: { postgres: postgresImage, objectStore: { kind: 'seaweedfs', image: seaweedFsImage } } }, work, signal);
+  return lacking.length === 0 ? { row } : { row, lacks: lacking.join(', ') };
+}
+
+function rehearsal(name: string, what: string, servers: object, work: string, signal: AbortSignal): Row {
+  const config = join(work, `${name}.config.ts`);
   // Its scratch is its own, as ever: ours is closed to the user that a drill of root runs its server as.
   const base = pathToFileURL(join(checkout, 'drill.config.ts')).href;
-  writeFileSync(config, `import base from ${JSON.stringify(base)};\nexport default { ...base, reports: ${JSON.stringify(join(work, 'reports'))}, checks: [${JSON.stringify(join(checkout, 'checks/*.check.ts'))}] };\n`);
+  const own = { reports: join(work, `${name}-reports`), checks: [join(checkout, 'checks/*.check.ts')], ...servers };
+  writeFileSync(config, `import base from ${JSON.stringify(base)};\nexport default { ...base, ...${JSON.stringify(own)} };\n`);
   return {
-    row: {
-      name: 'rehearsal',
-      what: 'the whole drill of the sample unit, as npm run drill does it',
-      goal: null,
-      ours: {
-        label: 'rehearsal',
-        run: async () => measure({ program: process.execPath, words: [join(checkout, 'harness/enter.mjs'), 'drill', '--config', config, '--json'], cwd: checkout, signal, killSignal: 'SIGTERM' }),
-        check: async ({ stdout }) => differs((JSON.parse(stdout) as { verdict: string }).verdict, 'verified'),
-      },
-      theirs: null,
+    name,
+    what,
+    goal: null,
+    ours: {
+      label: name,
+      run: async () => measure({ program: process.execPath, words: [join(checkout, 'harness/enter.mjs'), 'drill', '--config', config, '--json'], cwd: checkout, signal, killSignal: 'SIGTERM' }),
+      check: async ({ stdout }) => differs((JSON.parse(stdout) as { verdict: string }).verdict, 'verified'),
     },
+    theirs: null,
   };
 }
 

@@ -1,18 +1,22 @@
 // Whole drills in containers, as they are typed: of the majors that Debian dumps, several at once, killed at any moment, and
 // with the engine ended under them. The sets are made by the real pg_dump on servers of their own major.
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, createReadStream, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CommandPlace, endlessRestore } from '../../fixtures/command.ts';
 import { docker, startInContainer, testEngine } from '../../fixtures/containers.ts';
 import { PrivateEngine } from '../../fixtures/engine.ts';
+import { startSeaweedFs, type StoreUnderTest } from '../../fixtures/object-stores.ts';
 import { type SetFiles, appendSql, sabotage } from '../../fixtures/sabotage.ts';
 import { makeSet } from '../../fixtures/sample/make.ts';
-import { needing, postgresImage } from '../../fixtures/tools.ts';
+import { needing, postgresImage, seaweedFsImage } from '../../fixtures/tools.ts';
 import { engineAt } from '../run/engine.ts';
 import type { DrillRun } from '../run/record.ts';
 import { findStrays } from '../run/register-containers.ts';
+import { contentsOf } from '../servers/object-store/object-store.ts';
+import { normaliseS3 } from '../stores/config.ts';
+import { s3Publisher } from '../stores/publish-s3.ts';
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 const patience = { timeout: 120_000, interval: 50 };
@@ -27,6 +31,7 @@ beforeEach(() => {
 const stepOf = (record: DrillRun | undefined, id: string) => record?.steps.find((step) => step.id === id);
 const codesOf = (record: DrillRun | undefined): string[] => (record?.steps ?? []).flatMap((step) => step.findings.map((finding) => finding.code));
 const inContainers = { runtime: 'containers', images: { postgres: postgresImage } };
+const rehearsing = { runtime: 'containers', stores: undefined, images: { postgres: postgresImage, objectStore: { kind: 'seaweedfs', image: seaweedFsImage } } };
 
 /** Of this place, on an engine. */
 const left = async (engine = testEngine()): Promise<number> => (await findStrays(engine)).filter(({ scratch }) => scratch.startsWith(here.root)).length;
@@ -67,6 +72,40 @@ needs.describe('a drill in containers', () => {
     expect(stdout).toContain('the configuration says containers');
     expect(stepOf(record, 'run.teardown')).toMatchObject({ outcome: 'passed', evidence: { containersBefore: 1, containersAfter: 0, entriesAfter: 0 } });
   });
+
+  needing('image of SeaweedFS', 'embedded Postgres 15', 'embedded Postgres 17').describe('of a bucket, by a credential that can only read,', () => {
+    let bucket: StoreUnderTest;
+    beforeAll(async () => {
+      bucket = await startSeaweedFs('backups');
+      for (const [major, set] of sets) {
+        const publisher = s3Publisher(normaliseS3({ ...bucketOf(major), accessKeyId: { env: '' }, secretAccessKey: { env: '' } }), bucket.writer);
+        for (const file of [set.dumpFile, set.manifestFile]) await publisher.put(basename(file), createReadStream(file), new AbortController().signal);
+      }
+    });
+    afterAll(async () => bucket.close());
+    const bucketOf = (major: number) => ({ name: 'offsite', kind: 's3' as const, endpoint: bucket.endpoint, bucket: 'backups', prefix: `host/${major}` });
+
+    test.each([[15, 'containers'], [17, 'containers'], [15, 'embedded'], [17, 'embedded']] as const)('a dump of %i is verified in %s, and the bucket is as it was', async (major, runtime) => {
+      const before = await contentsOf({ ...bucket, region: 'us-east-1' });
+      here.configure({ ...inContainers, runtime, stores: [{ ...bucketOf(major), accessKeyId: { env: 'DRILL_ID' }, secretAccessKey: { env: 'DRILL_SECRET' } }] });
+      const { code, stdout } = await here.drill([], { env: { DRILL_ID: bucket.reader.accessKeyId, DRILL_SECRET: bucket.reader.secretAccessKey } }).ended;
+      const record = here.records().at(-1);
+      expect([codesOf(record), code, record?.verdict], stdout).toEqual([[], 0, 'verified']);
+      expect(stepOf(record, 'run.open')?.evidence).toMatchObject({ store: `s3 bucket backups, folder host/${major}/ at ${new URL(bucket.endpoint).host}`, writes: 'denied' });
+      expect(stepOf(record, 'database.server')?.evidence).toMatchObject({ runtime, version: expect.stringMatching(new RegExp(`^${major}\\.`)) as string });
+      expect(await contentsOf({ ...bucket, region: 'us-east-1' })).toEqual(before);
+    });
+  });
+
+  needing('image of SeaweedFS', 'image of Postgres 18').test('that rehearses has its object store in one too', async () => {
+    here.configure(rehearsing);
+    const { code, stdout } = await here.drill().ended;
+    const record = here.records().at(-1);
+    expect([codesOf(record), code, record?.verdict], stdout).toEqual([[], 0, 'verified']);
+    expect(stepOf(record, 'run.publish')?.evidence).toMatchObject({ chosen: 'the configuration says containers', server: { runtime: 'containers', kind: 'seaweedfs', container: { image: seaweedFsImage, imageId: expect.stringMatching(/^sha256:/) as string } } });
+    expect(stepOf(record, 'run.untouched')?.evidence).toMatchObject({ entries: 3, changed: 0 });
+    expect(stepOf(record, 'run.teardown')).toMatchObject({ outcome: 'passed', evidence: { containersBefore: 2, containersAfter: 0, entriesAfter: 0 } });
+  }, 240_000);
 
   test('chosen by itself, says why', async () => {
     here.configure({ ...inContainers, runtime: 'auto', stores: [{ name: 'local', kind: 'directory', path: join(base, 'set-15') }] });
@@ -129,19 +168,21 @@ needs.describe('a drill in containers', () => {
     });
   });
 
-  test('killed at any moment leaves nothing once the next one ran', async () => {
-    sabotage(setOf(15), here.store, {});
-    here.configure(inContainers);
+  const ofADirectory = ['run.open', 'database.catalog', 'database.fetch', 'database.inspect', 'database.measure', 'database.compare.tables', 'database.compare.schema'];
+  test.each([
     // Any step, by chance; and those that are at the engine. After the last of these a drill still has ten steps to go.
-    const steps = ['run.open', 'database.catalog', 'database.fetch', 'database.inspect', 'database.measure', 'database.compare.tables', 'database.compare.schema'];
-    const chance = () => steps[Math.floor(Math.random() * steps.length)] ?? '';
-    const moments = [chance(), 'database.server', chance(), 'database.server', 'database.restore', 'database.server'];
+    ['a drill', inContainers, [null, 'database.server', null, 'database.server', 'database.restore', 'database.server']],
+    ['a rehearsal', { ...rehearsing }, ['run.publish', null, 'run.publish', 'database.server', 'run.publish']],
+  ] as const)('%s killed at any moment leaves nothing once the next one ran', async (_name, more, planned) => {
+    sabotage(setOf(15), here.store, {});
+    here.configure(more);
+    const moments = planned.map((moment) => moment ?? ofADirectory[Math.floor(Math.random() * ofADirectory.length)] ?? '');
     let reaped = 0;
     for (const [before, moment] of moments.entries()) {
       const running = here.drill();
       await expect.poll(() => here.records().length > before && here.journal().some((event) => event.event === 'started' && event.step === moment), { ...patience, interval: 5 }).toBe(true);
       // The image's entry point takes most of a second: any place within that.
-      const until = performance.now() + (moment === 'database.server' ? Math.random() * 400 : 0);
+      const until = performance.now() + (moment === 'database.server' || moment === 'run.publish' ? Math.random() * 400 : 0);
       await expect.poll(() => performance.now() > until, { timeout: 5_000, interval: 5 }).toBe(true);
       expect(running.child.exitCode).toBeNull();
       process.kill(-running.child.pid!, 'SIGKILL');
