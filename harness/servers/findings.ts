@@ -12,8 +12,10 @@ export const serverFindings = defineFindings({
   ),
   'server.start-failed': obstacle<{ what: string; during: string; exit: string; log: readonly string[] }>(
     ({ what, during, exit, log }) => `the throw-away ${what} did not start: ${during} ended with ${exit}${log.length === 0 ? '' : ` (${log.at(-1)})`}`,
-    ({ exit }) =>
-      exit === 'EACCES'
+    ({ during, exit }) =>
+      during === 'the container'
+        ? 'Free memory and disk space on the engine, or start the image by hand (docker run) and read what it says; then run the drill again.'
+        : exit === 'EACCES'
         ? 'The scratch directory may lie on a disk mounted noexec: name another one, and run the drill again.'
         : 'Free memory and disk space, and run the drill again; with --keep the server\'s log stays in the scratch directory.',
   ),
