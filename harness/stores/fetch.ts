@@ -57,6 +57,21 @@ export async function fetchArtifact(store: ReadableStore, object: StoredObject, 
   return { ...spilled, object: body.confirmed, attempts: body.attempts, durationMs: Math.round(performance.now() - startedAt) };
 }
 
+/**
+ * The first bytes of an object, `most` of them at most, by the same deadlines and attempts.
+ * @throws StepEnded fetch.*, and what the store throws.
+ */
+export async function readStart(store: ReadableStore, object: StoredObject, most: number, options: Omit<FetchOptions, 'progress'>): Promise<Buffer> {
+  const held: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of new WholeBody(store, object, performance.now(), options).chunks()) {
+    held.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= most) break;
+  }
+  return Buffer.concat(held).subarray(0, most);
+}
+
 /** One object's bytes from the first to the last, in as many bodies as it takes: each goes on where the one before was cut. */
 class WholeBody {
   attempts = 0;
@@ -64,10 +79,10 @@ class WholeBody {
   confirmed: StoredObject;
   #bytes = 0;
   readonly #store: ReadableStore;
-  readonly #options: FetchOptions;
+  readonly #options: Omit<FetchOptions, 'progress'>;
   readonly #deadline: number;
 
-  constructor(store: ReadableStore, object: StoredObject, startedAt: number, options: FetchOptions) {
+  constructor(store: ReadableStore, object: StoredObject, startedAt: number, options: Omit<FetchOptions, 'progress'>) {
     this.#store = store;
     this.confirmed = object;
     this.#options = options;

@@ -1,8 +1,8 @@
 // `store.json`, which names the application that a store belongs to: written once, when the store is first used, so that
 // a wrong bucket is known as such and not as one of odd backups.
-import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { StepEnded } from '../run/finding.ts';
+import { readStart } from './fetch.ts';
 import { storeFindings } from './findings.ts';
 import { shown } from './names.ts';
 import type { ReadableStore } from './store.ts';
@@ -14,15 +14,15 @@ const label = z.looseObject({ application: z.string().min(1) });
 /**
  * The application that the store says it belongs to; null where it says nothing, or where this credential may not read
  * what it says.
- * @throws StepEnded store.other-application, store.label-unreadable; what the store throws as a whole.
+ * @throws StepEnded store.other-application, store.label-unreadable; fetch.* where it does not arrive; what the store throws as a whole.
  */
-export async function checkLabel(store: ReadableStore, application: string, signal: AbortSignal): Promise<string | null> {
+export async function checkLabel(store: ReadableStore, application: string, signal: AbortSignal, options: { readonly idleMs?: number } = {}): Promise<string | null> {
   const unreadable = (why: string): StepEnded => new StepEnded(storeFindings.find('store.label-unreadable', { store: store.description, why }));
   try {
     const object = await store.head(key, signal);
     if (object === null) return null;
     if (object.size > mostBytes) throw unreadable(`it has ${object.size} bytes`);
-    const parsed = label.safeParse(json((await buffer(await store.open(object, signal))).toString()));
+    const parsed = label.safeParse(json((await readStart(store, object, mostBytes, { signal, ...options })).toString()));
     if (!parsed.success) throw unreadable('it names no application');
     const actual = parsed.data.application;
     if (actual !== application) throw new StepEnded(storeFindings.find('store.other-application', { store: store.description, expected: application, actual: shown(actual) }));

@@ -1,4 +1,5 @@
 // Recognises what an rclone crypt remote wrote: its content has a mark of its own, whatever its names look like.
+import { readStart } from './fetch.ts';
 import { shown } from './names.ts';
 import type { ReadableStore, StoredObject } from './store.ts';
 
@@ -9,14 +10,7 @@ export async function writtenByCrypt(store: ReadableStore, objects: readonly Sto
   const found: string[] = [];
   for (const object of objects) {
     if (object.size < mark.length) continue;
-    const body = await store.open(object, signal);
-    const first: Buffer[] = [];
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      first.push(chunk);
-      // Leaving the loop destroys the body.
-      if (first.reduce((sum, each) => sum + each.length, 0) >= mark.length) break;
-    }
-    if (Buffer.concat(first).subarray(0, mark.length).equals(mark)) found.push(shown(object.key));
+    if ((await readStart(store, object, mark.length, { signal })).equals(mark)) found.push(shown(object.key));
   }
   return found;
 }

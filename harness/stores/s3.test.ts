@@ -354,6 +354,14 @@ function suite(start: () => Promise<StoreUnderTest>): void {
       await put(`${folder}store.json`, '{');
       expect(await codesOf(checkLabel(open(folder), 'whatsapp-mcp', signal))).toEqual(['store.label-unreadable']);
     });
+
+    test.each([['stalls', { stallAfter: 2 }, 300, 'fetch.stalled'], ['is cut', { cutAfter: 2 }, 30_000, 'fetch.short']] as const)('one that %s is told, and waited for no longer than for a backup', async (_name, fate, idleMs, code) => {
+      const folder = await unit();
+      await put(`${folder}store.json`, JSON.stringify({ application: 'whatsapp-mcp' }));
+      const faulty = await faults((call) => (call.method === 'GET' && call.key?.endsWith('store.json') === true ? fate : null));
+      expect(await codesOf(checkLabel(open(folder, { endpoint: faulty.endpoint }), 'whatsapp-mcp', signal, { idleMs }))).toEqual([code]);
+      expect(faulty.hits()).toBe(3);
+    });
   });
 
   test('what rclone crypt wrote is recognised by its mark', async () => {
