@@ -10,7 +10,7 @@ import { engineAddress } from '../run/engine-address.ts';
 import { StepEnded } from '../run/finding.ts';
 import { openScratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
-import { type ChosenServer, startServer } from './choose.ts';
+import { type ChosenServer, startObjectStore, startServer } from './choose.ts';
 import { type Runtime, normaliseServers } from './config.ts';
 import { embeddedMajors } from './embedded.ts';
 
@@ -79,4 +79,17 @@ test('auto without any engine is embedded, and containers is inconclusive', asyn
 needing('container engine', 'image of Postgres 15').test('auto takes containers where an engine has the image', async () => {
   const { DOCKER_HOST } = process.env;
   expect(await choose('auto', DOCKER_HOST === undefined ? {} : { DOCKER_HOST }, 15)).toMatchObject({ runtime: 'containers', major: 15, evidence: { chosen: expect.stringMatching(/^auto: the engine at .* answers, and the image of Postgres 15 is there$/) as string } });
+}, 60_000);
+
+needing('container engine', 'image of Postgres 15').test("auto replaces a rehearsal's store that does not come up, and says why; containers does not", async () => {
+  const { DOCKER_HOST } = process.env;
+  const store = async (runtime: Runtime) => startObjectStore({
+    scratch: openScratch({ root, runId: runtime }), bucket: 'rehearsal', environment: DOCKER_HOST === undefined ? {} : { DOCKER_HOST }, context: { signal: new AbortController().signal, progress: () => {} },
+    // No object store at all: its entry point knows no `server`.
+    config: normaliseServers({ runtime, images: { objectStore: { kind: 'minio', image: postgresImage.replace('{major}', '15') } } }),
+  });
+  const replaced = await store('auto');
+  expect(replaced.evidence).toMatchObject({ runtime: 'embedded', chosen: expect.stringMatching(/^auto: no container, since the throw-away minio did not start: the container ended with exit code 127/) as string });
+  await replaced.close();
+  await expect(store('containers')).rejects.toMatchObject({ findings: [{ code: 'server.start-failed', facts: { what: 'minio' } }] });
 }, 60_000);

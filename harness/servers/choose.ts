@@ -27,13 +27,9 @@ export interface ChosenServer extends PostgresServer {
 export async function startServer(options: ServerOptions): Promise<ChosenServer> {
   const { config, major, scratch, context } = options;
   const { carrier, why } = await chooseCarrier(config.images.postgres.replaceAll('{major}', String(major)), `Postgres ${major}`, options);
-  if (carrier === null) {
-    const server = await startEmbedded({ scratch, major, signal: context.signal });
-    return { ...server, evidence: { ...server.evidence, chosen: why } };
-  }
+  if (carrier === null) return withReason(await startEmbedded({ scratch, major, signal: context.signal }), why);
   const { startContainer } = await import('./containers.ts');
-  const server = await startContainer({ ...options, ...carrier, memoryBytes: config.containerMemoryBytes });
-  return { ...server, evidence: { ...server.evidence, chosen: why } };
+  return withReason(await startContainer({ ...options, ...carrier, memoryBytes: config.containerMemoryBytes }), why);
 }
 
 export interface StoreOptions extends CarrierOptions {
@@ -42,16 +38,27 @@ export interface StoreOptions extends CarrierOptions {
 }
 
 /**
- * Starts the object store of a rehearsal.
+ * Starts the object store of a rehearsal. With `auto`, one in a container that does not come up is replaced too: it is the
+ * scenery, and the reason says so.
  * @throws StepEnded with an `engine.*`, `image.*` or `server.*` finding
  */
 export async function startObjectStore(options: StoreOptions): Promise<ObjectStoreServer> {
-  const { kind, image } = options.config.images.objectStore;
+  const { config: { runtime, images: { objectStore: { kind, image } } } } = options;
   const { carrier, why } = await chooseCarrier(image, kind, options);
-  const store = carrier === null
-    ? await (await import('./object-store/embedded.ts')).startEmbeddedStore(options)
-    : await (await import('./object-store/container.ts')).startStoreContainer({ ...options, ...carrier, kind });
-  return { ...store, evidence: { ...store.evidence, chosen: why } };
+  const embedded = async (chosen: string): Promise<ObjectStoreServer> => withReason(await (await import('./object-store/embedded.ts')).startEmbeddedStore(options), chosen);
+  if (carrier === null) return embedded(why);
+  const { startStoreContainer } = await import('./object-store/container.ts');
+  try {
+    return withReason(await startStoreContainer({ ...options, ...carrier, kind }), why);
+  } catch (error) {
+    const failed = error instanceof StepEnded ? error.findings.find(({ code }) => code === 'server.start-failed') : undefined;
+    if (runtime !== 'auto' || failed === undefined) throw error;
+    return embedded(`auto: no container, since ${failed.message}`);
+  }
+}
+
+function withReason<S extends { readonly evidence: object }>(server: S, chosen: string): S {
+  return { ...server, evidence: { ...server.evidence, chosen } };
 }
 
 /**

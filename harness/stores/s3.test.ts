@@ -163,6 +163,10 @@ function suite(start: () => Promise<StoreUnderTest>): void {
       const { UploadId } = await admin.send(new aws.CreateMultipartUploadCommand({ Bucket: real.bucket, Key: `${folder}db-2026-11-24.sql.gz.age` }));
       await admin.send(new aws.UploadPartCommand({ Bucket: real.bucket, Key: `${folder}db-2026-11-24.sql.gz.age`, UploadId, PartNumber: 1, Body: 'x' }));
       expect(await catalog(open(folder, { credential: real.writer }))).toMatchObject({ codes: ['catalog.unfinished-upload'], evidence: { unfinishedUploads: 1 } });
+      // As MinIO has it: nothing is shown of what a prefix asks for.
+      const shy = await faults((call) => (call.query.has('uploads') && (call.query.get('prefix') ?? '') !== '' ? { change: (body) => Buffer.from(body.toString().replaceAll(/<Upload>.*?<\/Upload>/gs, '')) } : null));
+      expect(await catalog(open(folder, { credential: real.writer, endpoint: shy.endpoint }))).toMatchObject({ codes: ['catalog.unfinished-upload'], evidence: { unfinishedUploads: 1 } });
+      expect(shy.hits()).toBe(1);
     });
 
     test.each([['denied', [403, 'AccessDenied']], ['unknown to the store', [501, 'NotImplemented']]] as const)('where the right is %s it is not judged, and never none', async (_name, refuse) => {

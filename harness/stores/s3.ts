@@ -3,7 +3,7 @@
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import type { Readable } from 'node:stream';
-import type { GetObjectCommandOutput, _Object } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput, ListMultipartUploadsCommandOutput, _Object } from '@aws-sdk/client-s3';
 import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand, ListObjectVersionsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { StepEnded } from '../run/finding.ts';
 import type { S3Credential, S3StoreConfig } from './config.ts';
@@ -22,6 +22,9 @@ export interface S3Options {
   /** The most entries that a page of a listing is asked to have. Default: the store's own, a thousand. */
   readonly pageKeys?: number;
 }
+
+/** Of unfinished uploads whose names are not ours, among which ours may be: ten thousand. */
+const mostUploadPages = 10;
 
 /** What names an artifact of a set. Only of these the history matters here, and a media tree has a million others. */
 const artifacts = 'db-';
@@ -122,9 +125,24 @@ class S3Store implements ReadableStore {
   async unfinished(signal: AbortSignal): Promise<Judged<readonly UnfinishedUpload[]>> {
     const { bucket: Bucket, prefix: folder } = this.#config;
     return this.#judge(async () => {
+      const ask = async (more: { Prefix?: string; KeyMarker?: string | undefined; UploadIdMarker?: string | undefined }) => this.#call((abortSignal) => this.#client.send(new ListMultipartUploadsCommand({ Bucket, ...more }), { abortSignal }), signal, isOptional);
+      const ours = (page: ListMultipartUploadsCommandOutput): UnfinishedUpload[] => (page.Uploads ?? []).flatMap(({ Key = '', Initiated }) => (Key.startsWith(folder + artifacts) ? [{ key: Key.slice(folder.length), startedAt: Initiated ?? new Date(0) }] : []));
       // The first thousand tell enough.
-      const page = await this.#call((abortSignal) => this.#client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: folder + artifacts }), { abortSignal }), signal, isOptional);
-      return (page.Uploads ?? []).map((upload) => ({ key: (upload.Key ?? '').slice(folder.length), startedAt: upload.Initiated ?? new Date(0) }));
+      const asked = ours(await ask({ Prefix: folder + artifacts }));
+      if (asked.length > 0) return asked;
+      // MinIO answers only to the whole name of an upload, or to none at all (its issue 20989, as intended).
+      const found: UnfinishedUpload[] = [];
+      for (let at: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } = {}, left = mostUploadPages; left > 0; left -= 1) {
+        const page = await ask(at).catch((error: unknown) => {
+          // A right may hold for the folder alone.
+          if (isOptional(error)) return null;
+          throw error;
+        });
+        found.push(...(page === null ? [] : ours(page)));
+        if (page?.IsTruncated !== true) break;
+        at = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+      }
+      return found;
     });
   }
 

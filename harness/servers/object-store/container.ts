@@ -105,9 +105,10 @@ export async function startStoreContainer({ scratch, bucket, kind, engine, facts
   });
   scratch.register({ ...resource, made: true });
   const container = engine.client.getContainer(started.getId());
-  const died = async (): Promise<Finding | null> => deathOf(await fateOfContainer(container), { engine: engine.uri, image: image.reference, memoryLimitBytes, dataLimitBytes }, kind);
+  const about = { engine: engine.uri, image: image.reference, memoryLimitBytes, dataLimitBytes };
+  const died = async (): Promise<Finding | null> => deathOf(await fateOfContainer(container), about, kind);
   try {
-    const endpoint = await answering(new URL(engine.uri).hostname || '127.0.0.1', started.getMappedPort(recipe.port), recipe.health, signal);
+    const endpoint = await answering(new URL(engine.uri).hostname || '127.0.0.1', started.getMappedPort(recipe.port), recipe.health, { signal, lives: async () => (await container.inspect()).State.Running });
     const client = storeClient({ endpoint, region: storeRegion, writer });
     await client.makeBucket(bucket, storeRegion);
     await client.setBucketVersioning(bucket, { Status: 'Enabled' });
@@ -120,7 +121,10 @@ export async function startStoreContainer({ scratch, bucket, kind, engine, facts
   } catch (error) {
     signal.throwIfAborted();
     const log = await container.logs({ stdout: true, stderr: true, tail: 50 }).then((text) => lastWords(String(text)), () => []);
-    throw new StepEnded((await died()) ?? serverFindings.find('server.start-failed', { what: kind, during: 'the container', exit: error instanceof Error ? error.message : String(error), log }));
+    const fate = await fateOfContainer(container);
+    const death = deathOf(fate, about, kind);
+    if (death !== null && death.code !== 'server.died') throw new StepEnded(death);
+    throw new StepEnded(serverFindings.find('server.start-failed', { what: kind, during: 'the container', exit: fate.state === 'ended' ? `exit code ${fate.exitCode}` : (error as Error).message, log }));
   }
 }
 
@@ -147,14 +151,15 @@ class StoreContainer extends GenericContainer {
   }
 }
 
-/** The endpoint, once the store answers there. @throws Error where it does not in time */
-async function answering(host: string, port: number, health: string, signal: AbortSignal): Promise<string> {
+/** The endpoint, once the store answers there. @throws Error where it ends, or does not in time */
+async function answering(host: string, port: number, health: string, { signal, lives }: { readonly signal: AbortSignal; readonly lives: () => Promise<boolean> }): Promise<string> {
   const endpoint = `http://${host}:${port}`;
   const deadline = performance.now() + patienceMs;
   while (performance.now() < deadline) {
     signal.throwIfAborted();
     const ok = await fetch(endpoint + health, { signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]) }).then((response) => response.ok, () => false);
     if (ok) return endpoint;
+    if (!(await lives())) throw new Error('it ended');
     await pause(20, undefined, { signal });
   }
   throw new Error(`no answer within ${patienceMs / 1000} s`);
