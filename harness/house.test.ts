@@ -76,7 +76,7 @@ function layerOf(path: string): string | null {
 }
 
 function knowsVitest(path: string): boolean {
-  return isTest(path) || /^(?:drills|checks)\/|^harness\/(?:suite\/|checks\.ts$|cli\/)|^fixtures\/tools\.ts$|^vitest\.config\.ts$/.test(path);
+  return isTest(path) || /^(?:drills|checks)\/|^harness\/(?:suite\/|checks\.ts$|cli\/)|^fixtures\/(?:tools|[a-z-]+-contract)\.ts$|^vitest\.config\.ts$/.test(path);
 }
 
 function mayPrint(path: string): boolean {
