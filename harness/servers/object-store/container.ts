@@ -94,36 +94,38 @@ export async function startStoreContainer({ scratch, bucket, kind, engine, facts
   const name = `backup-drills-${id}`;
   const [writer, made] = [newStoreKeys(), newStoreKeys()];
   const resource = { kind: 'container', what: kind, engine: engine.uri, id } as const;
-  scratch.register({ ...resource, made: false });
-  const started = await asked(engine, `start a container of ${image.reference}`, async () => {
-    await useEngine(engine, facts);
-    signal.throwIfAborted();
-    return new StoreContainer(image.reference, recipe, { name, labels: labelsOf(id, { run: owner.run, scratch: scratch.path, process: owner, kept: false }), local: engine.uri.startsWith('unix:') })
-      .withEnvironment(recipe.environment(writer))
-      .withCopyContentToContainer([...recipe.files({ writer, reader: made, bucket })])
-      .start();
-  });
-  scratch.register({ ...resource, made: true });
-  const container = engine.client.getContainer(started.getId());
+  const container = engine.client.getContainer(name);
   const about = { engine: engine.uri, image: image.reference, memoryLimitBytes, dataLimitBytes };
-  const died = async (): Promise<Finding | null> => deathOf(await fateOfContainer(container), about, kind);
+  scratch.register({ ...resource, made: false });
   try {
+    const started = await asked(engine, `start a container of ${image.reference}`, async () => {
+      await useEngine(engine, facts);
+      signal.throwIfAborted();
+      return new StoreContainer(image.reference, recipe, { name, labels: labelsOf(id, { run: owner.run, scratch: scratch.path, process: owner, kept: false }), local: engine.uri.startsWith('unix:') })
+        .withEnvironment(recipe.environment(writer))
+        .withCopyContentToContainer([...recipe.files({ writer, reader: made, bucket })])
+        .start();
+    });
+    scratch.register({ ...resource, made: true });
     const endpoint = await answering(new URL(engine.uri).hostname || '127.0.0.1', started.getMappedPort(recipe.port), recipe.health, { signal, lives: async () => (await container.inspect()).State.Running });
     const client = storeClient({ endpoint, region: storeRegion, writer });
     await client.makeBucket(bucket, storeRegion);
     await client.setBucketVersioning(bucket, { Status: 'Enabled' });
     const reader = await recipe.reader({ endpoint, writer, bucket, made });
     return {
-      endpoint, region: storeRegion, bucket, writer, reader, name, died,
+      endpoint, region: storeRegion, bucket, writer, reader, name,
+      died: async () => deathOf(await fateOfContainer(container), about, kind),
       close: async () => {},
       evidence: { runtime: 'containers', kind, startMs: Math.round(performance.now() - began), container: { ...imageEvidence({ engine, facts, image }), name } },
     };
   } catch (error) {
     signal.throwIfAborted();
-    const log = await container.logs({ stdout: true, stderr: true, tail: 50 }).then((text) => lastWords(String(text)), () => []);
     const fate = await fateOfContainer(container);
+    // What Testcontainers says of a container that ended while it waited for its port is beside the point.
+    if (error instanceof StepEnded && fate.state !== 'ended') throw error;
     const death = deathOf(fate, about, kind);
     if (death !== null && death.code !== 'server.died') throw new StepEnded(death);
+    const log = await container.logs({ stdout: true, stderr: true, tail: 50 }).then((text) => lastWords(String(text)), () => []);
     throw new StepEnded(serverFindings.find('server.start-failed', { what: kind, during: 'the container', exit: fate.state === 'ended' ? `exit code ${fate.exitCode}` : (error as Error).message, log }));
   }
 }
