@@ -55,7 +55,10 @@ export const storeFindings = defineFindings({
   ),
   'store.tls': obstacle<{ store: string; error: string }>(
     ({ store, error }) => `the store cannot prove who it is: ${store} (${error})`,
-    () => 'Its certificate is not for this name, has expired, or comes from an authority that this host does not know (NODE_EXTRA_CA_CERTS names the file of another). There is no switch to go on without.',
+    ({ error }) =>
+      error === 'EPROTO'
+        ? 'What answers there does not speak TLS: correct the port in the endpoint, or write http:// where no encryption is meant.'
+        : 'Its certificate is not for this name, has expired, or comes from an authority that this host does not know (NODE_EXTRA_CA_CERTS names the file of another). There is no switch to go on without.',
   ),
   'store.listing-unsound': defect<{ store: string; how: string }>(
     ({ store, how }) => `the store's listing cannot be trusted: ${store}: ${how}`,

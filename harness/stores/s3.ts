@@ -199,7 +199,7 @@ class S3Store implements ReadableStore {
     const both = AbortSignal.any([signal, stop.signal]);
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      late.reject(new StepEnded(storeFindings.find('store.slow', { store: this.description, error: `no answer within ${this.#callMs} ms` })));
+      late.reject(new StepEnded(storeFindings.find('store.slow', { store: this.description, error: `no answer within ${this.#callMs / 1000} s` })));
       stop.abort();
     }, this.#callMs);
     const onAbort = (): void => late.reject(signal.reason);
