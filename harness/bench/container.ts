@@ -10,11 +10,10 @@ import type { ContainerServer } from '../servers/containers.ts';
 import type { PlannedRow } from './contenders.ts';
 import { measure } from './measure.ts';
 import type { Row } from './pair.ts';
-import type { BenchPlace } from './rows.ts';
 
 const major = 15;
 
-export function containerRow({ signal }: BenchPlace): PlannedRow {
+export function containerRow({ signal }: { readonly signal: AbortSignal }): PlannedRow {
   const row: Pick<Row, 'name' | 'what' | 'goal' | 'goalMs'> = { name: 'container', what: 'start a Postgres container, to its first query: docker run, pg_isready and psql do it by hand', goal: null, goalMs: 500 };
   const { lacking } = needing('docker', 'container engine', `image of Postgres ${major}`);
   if (lacking.length > 0) return { row, lacks: lacking.join(', ') };
