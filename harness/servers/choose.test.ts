@@ -76,9 +76,12 @@ test('auto without any engine is embedded, and containers is inconclusive', asyn
   await expect(none('containers')).rejects.toMatchObject({ findings: [{ code: 'engine.none', judged: false }] });
 });
 
-needing('container engine', 'image of Postgres 15').test('auto takes containers where an engine has the image', async () => {
-  const { DOCKER_HOST } = process.env;
+needing('container engine', 'image of Postgres 15').test('auto takes containers where an engine has the image, and names no engine in the environment of what comes after', async () => {
+  const before = { ...process.env };
+  const { DOCKER_HOST } = before;
   expect(await choose('auto', DOCKER_HOST === undefined ? {} : { DOCKER_HOST }, 15)).toMatchObject({ runtime: 'containers', major: 15, evidence: { chosen: expect.stringMatching(/^auto: the engine at .* answers, and the image of Postgres 15 is there$/) as string } });
+  // Else an engine that was found would count as one that somebody named, for the next server of the same run.
+  expect(process.env).toEqual(before);
 }, 60_000);
 
 needing('container engine', 'image of Postgres 15').test("auto replaces a rehearsal's store that does not come up, and says why; containers does not", async () => {

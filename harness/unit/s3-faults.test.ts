@@ -48,7 +48,7 @@ function suite(start: () => Promise<StoreUnderTest>): void {
     admin.destroy();
     await real.close();
   });
-  const contents = async (): Promise<readonly string[]> => contentsOf({ ...real, region: 'us-east-1' });
+  const contents = async (): Promise<readonly string[]> => contentsOf(real);
 
   let folders = 0;
   const put = async (Key: string, Body: Buffer | string): Promise<void> => void (await admin.send(new aws.PutObjectCommand({ Bucket: 'backups', Key, Body })));
