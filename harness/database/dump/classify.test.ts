@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { grammarKind, grammarStatements } from '../../../fixtures/grammar.ts';
 import { classify, copyOf, extensionOf, identitySequenceOf, isPartitioned, settingOf } from './classify.ts';
 
 type Row = readonly [kind: string, name: readonly string[], roles: readonly string[], sql: string];
@@ -196,8 +197,9 @@ const further: readonly Row[] = [
   ['GRANT', ['public', 't'], ['a', 'B', 'g'], 'GRANT SELECT(a, b),INSERT ON TABLE public.t TO a, GROUP "B", PUBLIC WITH GRANT OPTION GRANTED BY g;'],
   ['GRANT ROLE', [], ['a', 'b'], 'GRANT a TO b;'],
   ['REVOKE', ['s'], ['r'], 'REVOKE GRANT OPTION FOR USAGE ON SCHEMA s FROM r;'],
+  ['ALTER DEFAULT PRIVILEGES', ['public', 's'], ['o', 'r'], 'ALTER DEFAULT PRIVILEGES FOR ROLE o IN SCHEMA public, s GRANT ALL ON TABLES TO r;'],
   ['ALTER DEFAULT PRIVILEGES', [], ['o', 'r'], 'ALTER DEFAULT PRIVILEGES FOR ROLE o REVOKE ALL ON TABLES FROM PUBLIC, r;'],
-  ['CREATE POLICY', ['public', 't', 'p'], ['public'], 'CREATE POLICY p ON public.t FOR SELECT TO "public" USING ((a = \'TO x\'::text));'],
+  ['CREATE POLICY', ['public', 't', 'p'], ['current_user'], 'CREATE POLICY p ON public.t FOR SELECT TO "public", "current_user", CURRENT_ROLE USING ((a = \'TO x\'::text));'],
   ['SECURITY LABEL ON TABLE', ['public', 't'], [], "SECURITY LABEL FOR anon ON TABLE public.t IS 'x';"],
   ['SELECT lo_from_bytea', ['7'], [], "SELECT pg_catalog.lo_from_bytea(7, '\\x00');"],
   ['SELECT setval', ['public', 'a b_seq'], [], `SELECT pg_catalog.setval('public."a b_seq"', 1, false);`],
@@ -214,6 +216,10 @@ const notOurs: readonly string[] = [
 describe('classify', () => {
   it.each([...written, ...further])('%s %j', (kind, name, roles, sql) => {
     expect(classify(Buffer.from(sql))).toEqual({ kind, name, roles });
+    const [statement, ...others] = grammarStatements(sql);
+    const told = grammarKind(statement as NonNullable<typeof statement>);
+    expect(others).toEqual([]);
+    expect({ ...told, name: told?.name ?? name }).toEqual({ kind, name, roles: [...roles].sort() });
   });
 
   it.each(notOurs)('never guesses: %j', (sql) => {

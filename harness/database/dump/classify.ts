@@ -140,12 +140,11 @@ class Cursor {
   roles(): string[] {
     const roles: string[] = [];
     do {
-      if (this.peek?.kind === 'quoted') roles.push((this.next() as Token).text);
-      else if (this.peek?.kind === 'word') {
-        let token = this.next() as Token;
-        if (token.upper === 'GROUP' && (this.peek?.kind as string | undefined) !== 'mark' && this.peek !== undefined) token = this.next() as Token;
-        if (token.kind === 'quoted' || !noRole.has(token.upper)) roles.push(token.text);
-      } else return roles;
+      if (this.peek?.kind !== 'word' && this.peek?.kind !== 'quoted') return roles;
+      let token = this.next() as Token;
+      if (token.upper === 'GROUP' && (this.peek?.kind as string | undefined) !== 'mark' && this.peek !== undefined) token = this.next() as Token;
+      // The grammar takes "public" in quotes for PUBLIC as well; the others are names then.
+      if (token.text !== 'public' && !noRole.has(token.upper)) roles.push(token.text);
     } while (this.mark(','));
     return roles;
   }
@@ -185,7 +184,7 @@ function phrases(list: readonly string[]): Phrases {
   return root;
 }
 
-const noRole = new Set(['PUBLIC', 'CURRENT_USER', 'CURRENT_ROLE', 'SESSION_USER']);
+const noRole = new Set(['CURRENT_USER', 'CURRENT_ROLE', 'SESSION_USER']);
 
 const objectTypes = phrases([
   'ACCESS METHOD', 'AGGREGATE', 'CAST', 'COLLATION', 'COLUMN', 'CONSTRAINT', 'CONVERSION', 'DATABASE', 'DOMAIN', 'EVENT TRIGGER', 'EXTENSION',
@@ -431,7 +430,12 @@ function defaultPrivileges(head: Cursor): Classified | null {
     if (!head.take('ROLE') && !head.take('USER')) return null;
     roles.push(...head.roles());
   }
-  const schemas = head.take('IN') && head.take('SCHEMA') ? head.roles() : [];
+  const schemas: string[] = [];
+  if (head.take('IN')) {
+    if (!head.take('SCHEMA')) return null;
+    do schemas.push(head.identifier() ?? '');
+    while (head.mark(','));
+  }
   const verb = head.word();
   if (verb !== 'GRANT' && verb !== 'REVOKE') return null;
   if (head.seek(verb === 'GRANT' ? 'TO' : 'FROM') === '') return null;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { scannedStatements } from '../../../fixtures/grammar.ts';
 import { StepEnded } from '../../run/finding.ts';
 import type { DumpItem } from './items.ts';
 import { DumpReader } from './reader.ts';
@@ -197,6 +198,18 @@ const copy = fc.tuple(name, fc.array(row, { maxLength: 6 })).map(([table, rows])
 const body = fc.array(statementOf(quotedName), { maxLength: 3 }).map((list) => `CREATE FUNCTION f() RETURNS int BEGIN ATOMIC ${list.join(' ')} SELECT CASE WHEN 1 THEN 2 END; END;`);
 const line = fc.constantFrom('-- Name: t; Type: TABLE', '--', '\\restrict abc', '\\unrestrict abc');
 const piece = fc.oneof(statement, copy, body, line, fc.constantFrom('SET standard_conforming_strings = on;', 'BEGIN;', 'COMMIT;'));
+
+describe('the same statements as for the scanner of Postgres', () => {
+  it('for random SQL, comments and empty statements between', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(statement, comment, fc.constantFrom(';', '\n', 'SELECT ((1;) ;);', ');', ';;')), { maxLength: 12 }), (pieces) => {
+        const text = pieces.join('\n');
+        expect(read([Buffer.from(`${text}\n`), Buffer.from(';\n')]).filter((item) => item.startsWith('statement')).map((item) => Buffer.from(item.replace(/^\w+ \d+\/\d+ /, ''), 'latin1').toString())).toEqual(scannedStatements(`${text}\n;`));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
 
 describe('the same items, wherever the chunks end', () => {
   it('for random pieces and random cuts', () => {
