@@ -9,20 +9,12 @@ import { startServer, whileItLives } from '../servers/choose.ts';
 import { serverEvidence } from '../servers/evidence.ts';
 import { serverFindings } from '../servers/findings.ts';
 import type { Login, PostgresServer } from '../servers/postgres.ts';
-import { decryptArtifact } from '../stores/age.ts';
-import { readCatalog } from '../stores/catalog.ts';
-import { catalogEvidence, decryptEvidence, fetchEvidence, fetchedFacts, plainFacts } from '../stores/evidence.ts';
-import { fetchArtifact } from '../stores/fetch.ts';
-import { nameOf } from '../stores/names.ts';
-import type { ReadableStore } from '../stores/store.ts';
-import { verifyStored } from '../stores/verify.ts';
 import { evidenceOf, inspectEvidence } from './dump/evidence.ts';
-import type { Caps } from './dump/gunzip.ts';
 import { inspectDump } from './dump/inspect.ts';
 import { readDump } from './dump/read.ts';
-import { type Compared, compareContent, compareDatabase, compareLargeObjects, compareSchema, compareSequences, compareTables, describeManifest, restoredFacts } from './manifest/compare.ts';
+import { type FetchingSettings, planFetching, reading, type Source } from './fetching.ts';
+import { type Compared, compareContent, compareDatabase, compareLargeObjects, compareSchema, compareSequences, compareTables, restoredFacts } from './manifest/compare.ts';
 import * as measured from './manifest/evidence.ts';
-import { manifestFindings } from './manifest/findings.ts';
 import type { Facts, Manifest } from './manifest/manifest.ts';
 import { readManifestRows } from './manifest/read.ts';
 import { judgeObjectives } from './objectives/judge.ts';
@@ -32,27 +24,14 @@ import { serverGone } from './restore/errors.ts';
 import { restoreEvidence } from './restore/evidence.ts';
 import { type Restored, executeRestore } from './restore/execute.ts';
 import { planRestore } from './restore/plan.ts';
-import { selectEvidence, verifyDumpEvidence } from './select/evidence.ts';
-import { readManifests } from './select/manifests.ts';
-import { type How, selectSet } from './select/select.ts';
-import { type VerifiedDump, verifyDump } from './select/verify-dump.ts';
+import type { VerifiedDump } from './select/verify-dump.ts';
 import * as smoke from './smoke/evidence.ts';
 import { checkExpected } from './smoke/expected.ts';
 import { checkIntegrity } from './smoke/integrity.ts';
 import { checkPlausible } from './smoke/plausible.ts';
 import { checkQueries } from './smoke/queries.ts';
 
-/** Where the backups come from, and what opens them. */
-export interface Source {
-  readonly store: ReadableStore;
-  /** age identities, one per line; null while none is configured. */
-  readonly identities: string | null;
-}
-
-export interface DatabaseSettings {
-  readonly config: Config;
-  readonly how: How;
-  readonly scratch: string;
+export interface DatabaseSettings extends FetchingSettings {
   /** The restored database stays up after the run (`--keep`). */
   readonly keep?: boolean;
 }
@@ -84,82 +63,6 @@ export function planDatabase(plan: Plan, source: StepRef<Source>, settings: Data
     run: async ({ manifest: bound, restored: { endedAt }, fetch: { startedAt } }, { now }) => judgeObjectives({ snapshotAt: bound?.snapshotTime ?? null, now: now(), restoreMs: Math.round(endedAt - startedAt) }, settings.config.objectives),
   });
   return restored;
-}
-
-/** From the store to a verified dump. */
-function planFetching(plan: Plan, source: StepRef<Source>, { config, how, scratch }: DatabaseSettings) {
-  const work = (): string => attachScratch(scratch).work;
-  const catalog = plan.step({
-    id: 'database.catalog',
-    part: 'database',
-    title: 'read the catalog of the store',
-    needs: { source },
-    evidence: catalogEvidence,
-    run: async ({ source: { store } }, context) => {
-      const { catalog: value, findings, evidence } = await readCatalog(store, context);
-      return { ...(value === null ? {} : { value }), findings, evidence };
-    },
-  });
-  const selected = plan.step({
-    id: 'database.select',
-    part: 'database',
-    title: how.kind === 'newest' ? 'choose the newest set, by the manifests' : how.kind === 'date' ? `choose the set of ${how.date}` : 'choose a random older set',
-    needs: { source, catalog },
-    evidence: selectEvidence,
-    run: async ({ source: { store, identities }, catalog: found }, context) => {
-      const candidates = await readManifests(store, found, work(), { identities, database: config.database.name, now: context.now, signal: context.signal, progress: context.progress });
-      const { selected: value, findings, evidence } = selectSet(candidates, how, { now: context.now, cadenceMs: config.cadenceMs + config.slackMs });
-      return { value, findings, evidence };
-    },
-  });
-  const manifest = plan.step({
-    id: 'database.manifest',
-    part: 'database',
-    title: 'bind the set to its manifest',
-    needs: { selected },
-    evidence: z.strictObject({ manifest: measured.manifestEvidence.nullable() }),
-    run: async ({ selected: { manifest: value, manifestState, id } }): Promise<Done<Manifest | null, { manifest: measured.ManifestEvidence | null }>> => ({
-      value,
-      // A manifest that is there but cannot be used has failed the choice of the set already, by its own code.
-      findings: manifestState !== 'missing' ? [] : [manifestFindings.find('manifest.missing', { set: id, expected: nameOf(id, 'manifest', false) })],
-      evidence: { manifest: value === null ? null : describeManifest(value) },
-    }),
-  });
-  const fetch = plan.step({
-    id: 'database.fetch',
-    part: 'database',
-    title: 'fetch the dump to scratch',
-    needs: { source, selected },
-    evidence: fetchEvidence,
-    run: async ({ source: { store }, selected: { dump } }, context) => {
-      const startedAt = performance.now();
-      const fetched = await fetchArtifact(store, dump.object, work(), context);
-      return { value: { fetched, startedAt }, evidence: fetchedFacts(fetched) };
-    },
-  });
-  const plain = plan.step({
-    id: 'database.decrypt',
-    part: 'database',
-    title: 'decrypt the dump',
-    needs: { source, fetch },
-    evidence: decryptEvidence,
-    run: async ({ source: { identities }, fetch: { fetched } }, context) => {
-      const value = await decryptArtifact(verifyStored(fetched), identities, work(), context);
-      return { value, evidence: plainFacts(value) };
-    },
-  });
-  const dump = plan.step({
-    id: 'database.verify',
-    part: 'database',
-    title: "verify the dump's bytes against the manifest",
-    needs: { selected, plain },
-    evidence: verifyDumpEvidence,
-    run: async ({ selected: set, plain: bytes }) => {
-      const { dump: value, evidence } = verifyDump(bytes, set);
-      return { value, evidence };
-    },
-  });
-  return { dump, manifest, fetch };
 }
 
 /** From a verified dump to a restored database. */
@@ -269,9 +172,6 @@ async function asReader<T>({ checker, server }: RestoredAt, work: (client: pg.Cl
 }
 
 const wentAway = (error: unknown): boolean => serverGone(error) || (error instanceof StepEnded && error.findings.some(({ code }) => code === 'restore.server-died' || code === 'server.died'));
-
-/** How much a dump may ask for. */
-const reading = ({ caps }: Config): { caps: Caps; maxStatementBytes: number } => ({ caps: { maxBytes: caps.maxBytes, maxRatio: caps.maxRatio }, maxStatementBytes: caps.statementBytes });
 
 /** Encoding and locale as the manifest recorded them; null leaves both to the dump's own head. */
 function settingsOf(manifest: Manifest | null): CreateSettings | null {

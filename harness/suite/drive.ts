@@ -12,23 +12,15 @@ import { JournalReader } from '../run/journal.ts';
 import type { RecordedStep } from '../run/record.ts';
 import { redact } from '../run/redact.ts';
 import { checkFindings } from './findings.ts';
-import type { WorkerOrder } from './worker.ts';
+import { bare, type Carried, setStep, takeEvent } from './steps.ts';
 
-export interface DriveOptions<Settings> {
+export interface DriveOptions<Settings> extends Carried<Settings> {
   /** The checkout. */
   readonly root: string;
-  /** A directory that goes with the run, for what vitest writes. */
-  readonly work: string;
   /** Absolute path of the drill file. */
   readonly drill: string;
   /** Absolute paths of check files. */
   readonly checks: readonly string[];
-  readonly order: WorkerOrder<Settings>;
-  /** The planned steps, each born not run; updated in place of the array as the run goes on. */
-  readonly steps: RecordedStep[];
-  readonly signal: AbortSignal;
-  /** Called for every event, after `steps` took it in. */
-  readonly onEvent: (event: RunEvent) => void;
 }
 
 const journalEveryMs = 50;
@@ -122,15 +114,12 @@ class Fold implements Reporter {
       this.#worker = event.pid;
       if (this.#options.signal.aborted) this.killWorker();
     }
-    if (event.event === 'started') {
-      this.#running = event.step;
-      this.#set(event.step, { ...notRun, reason: 'not ended', startedAt: event.at });
-    }
+    if (event.event === 'started') this.#running = event.step;
     if (event.event === 'ended') {
       this.#running = null;
       this.#journaled.add(event.step);
-      this.#set(event.step, event.result);
     }
+    takeEvent(this.#options.steps, event);
     this.#options.onEvent(event);
   }
 
@@ -246,9 +235,7 @@ class Fold implements Reporter {
   }
 
   #set(id: string, result: StepResult): void {
-    const index = this.#options.steps.findIndex((step) => step.id === id);
-    const step = this.#options.steps[index];
-    if (step !== undefined) this.#options.steps[index] = { ...step, ...bare(result) };
+    setStep(this.#options.steps, id, result);
   }
 
   /** Ends a check file's stand-in: with a result of its own, or, since its tests stand beside it, by taking it away. */
@@ -289,7 +276,6 @@ const nowhere = (): Writable => new Writable({ write: (_chunk, _encoding, done) 
 const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 const stem = (file: string): string => slug((file.split('/').at(-1) ?? file).replace(/\.check\.[cm]?[jt]s$/, ''));
 const slug = (text: string): string => text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '-').replaceAll(/^-|-$/g, '') || 'unnamed';
-const bare = (result: StepResult): Omit<RecordedStep, 'id' | 'part' | 'title' | 'compares'> => ({ ...result, findings: result.findings.map((finding) => ({ ...finding, facts: finding.facts as RecordedStep['findings'][number]['facts'] })), evidence: result.evidence === null ? null : { ...result.evidence } });
 const drillFirst = (drill: string, files: TestSpecification[]): TestSpecification[] => files.toSorted((a, b) => Number(b.moduleId === drill) - Number(a.moduleId === drill) || a.moduleId.localeCompare(b.moduleId, 'en'));
 
 /** Assertion values may be a row's: only booleans, null and numbers are told, and of these none as long as a telephone's. */

@@ -15,20 +15,21 @@ import { type DrillRun, type RecordedStep, recordText, writeDurably, writeRecord
 import { openScratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { verdictOf } from '../run/verdict.ts';
-import { drive, plannedChecks } from './drive.ts';
+import type { Carried } from './steps.ts';
 
 /** What the envelope of a record says before anything ran. */
 export type Envelope = Pick<DrillRun, 'run' | 'kind' | 'application' | 'trigger' | 'operator' | 'host' | 'versions' | 'config' | 'clock' | 'scope' | 'process'>;
 
 export interface RunOptions<Settings> {
-  readonly root: string;
   readonly envelope: Envelope;
-  /** `reports/`: holds out/, records/ and the drill log. */
+  /** `reports/`: holds out/, records/ and the logs. */
   readonly reports: string;
   readonly scratchRoot: string;
-  readonly drill: string;
-  readonly checks: readonly string[];
   readonly plan: Plan;
+  /** Steps that stand for what turns up on the way: the operator's check files. */
+  readonly more: readonly RecordedStep[];
+  /** Carries the plan out. Afterwards every step that did not end by itself is still `errored`. */
+  readonly carry: (run: Carried<Settings>) => Promise<void>;
   /** Plain data for the worker, once the scratch directory is known. */
   readonly settings: (scratch: string) => Settings;
   /** Leaves the database up and the scratch directory in place. */
@@ -58,7 +59,7 @@ export function filesOf(reports: string, run: string, kind: DrillRun['kind']): R
   return { directory, record: join(directory, 'record.json'), junit: join(directory, 'junit.xml'), ...kept };
 }
 
-/** Runs the plan and the checks, tears down, writes every report. @throws only when not even a record could be written. */
+/** Has the plan carried out, tears down, writes every report. @throws only when not even a record could be written. */
 export async function runSuite<Settings>(options: RunOptions<Settings>): Promise<DrillRun> {
   const files = filesOf(options.reports, options.envelope.run, options.envelope.kind);
   mkdirSync(files.directory, { recursive: true, mode: 0o755 });
@@ -97,11 +98,8 @@ export async function runSuite<Settings>(options: RunOptions<Settings>): Promise
     scratchPath = scratch.path;
     tell(preparation, options.found, { scratch: scratch.path, reaped: options.found.length });
     note();
-    await drive({
-      root: options.root,
+    await options.carry({
       work: scratch.work,
-      drill: options.drill,
-      checks: options.checks,
       order: { journal: join(files.directory, 'journal.jsonl'), clockShiftMs: options.envelope.clock.shiftMs, settings: options.settings(scratch.path) },
       steps,
       signal: options.signal,
@@ -134,7 +132,7 @@ function plannedSteps<Settings>(options: RunOptions<Settings>): RecordedStep[] {
   return [
     born(preparation, 'run', 'prepare a scratch directory'),
     ...options.plan.steps.map((step) => born(step.id, step.part, step.title, step.compares)),
-    ...plannedChecks(options.root, options.checks),
+    ...options.more,
     ...(options.keep ? [] : [born(teardownStep, 'run', teardownTitle)]),
   ];
 }

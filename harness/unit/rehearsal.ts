@@ -3,7 +3,7 @@
 import { createReadStream, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sampleUnit } from '../../fixtures/sample/unit.ts';
-import type { Source } from '../database/steps.ts';
+import type { Source } from '../database/fetching.ts';
 import type { Plan, StepRef } from '../run/plan.ts';
 import { addSecret } from '../run/redact.ts';
 import { attachScratch } from '../run/scratch.ts';
@@ -18,15 +18,8 @@ import { publishEvidence, untouchedEvidence } from './evidence.ts';
 import { unitFindings } from './findings.ts';
 import { openSource, openSourceEvidence } from './source.ts';
 
-/** How old the sample's snapshot is on the rehearsal's clock, in ms: as if last night's backup were drilled in the morning. */
-const rehearsedAgeMs = 4 * 3_600_000;
 const bucket = 'rehearsal';
 const name = 'rehearsal';
-
-/** What to add to the machine's clock so that the sample is as old as last night's backup. */
-export function rehearsalClockShiftMs(now: Date): number {
-  return sampleUnit().snapshotAt.getTime() + rehearsedAgeMs - now.getTime();
-}
 
 /** What was published, and where. */
 interface Published {

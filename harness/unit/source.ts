@@ -1,6 +1,6 @@
 // What is asked of a store before anything is read from it: whose it is, and whether the drill could harm it.
 import { z } from 'zod';
-import type { Source } from '../database/steps.ts';
+import type { Source } from '../database/fetching.ts';
 import type { Done } from '../run/plan.ts';
 import { storeFindings } from '../stores/findings.ts';
 import { checkLabel } from '../stores/label.ts';
