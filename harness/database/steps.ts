@@ -53,7 +53,7 @@ export function planDatabase(plan: Plan, source: StepRef<Source>, settings: Data
   const { dump, manifest, fetch } = planFetching(plan, source, settings);
   const restored = planRestoring(plan, dump, manifest, settings, leave);
   planComparing(plan, restored, manifest);
-  planSmoke(plan, restored, settings.config);
+  planSmoke(plan, restored, manifest, settings.config);
   plan.step({
     id: 'database.objectives',
     part: 'database',
@@ -144,12 +144,12 @@ function planComparing(plan: Plan, restored: StepRef<RestoredAt>, manifest: Step
 }
 
 /** What must hold of any healthy restore, and what the configuration expects of this one. */
-function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, config: Config): void {
-  const check = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (client: pg.Client, context: StepContext) => Promise<Done<unknown, E>>): void => {
-    plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored }, evidence, run: async ({ restored: there }, context) => asReader(there, async (client) => run(client, context)) });
+function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, manifest: StepRef<Manifest | null>, config: Config): void {
+  const check = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (client: pg.Client, context: StepContext, bound: Manifest | null) => Promise<Done<unknown, E>>): void => {
+    plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored, manifest }, evidence, run: async ({ restored: there, manifest: bound }, context) => asReader(there, async (client) => run(client, context, bound)) });
   };
   check('expected', 'check the expected tables, their rows and how new they are', smoke.expectedEvidence, (client, { now }) => checkExpected({ client }, config.expected, { now: now(), maxAgeMs: config.cadenceMs + config.slackMs, role: config.database.role }));
-  check('integrity', 'check foreign keys and sequences', smoke.integrityEvidence, (client) => checkIntegrity({ client }));
+  check('integrity', 'check foreign keys and sequences', smoke.integrityEvidence, (client, _, bound) => checkIntegrity({ client }, bound?.sequences ?? []));
   check('plausible', 'check that the rows look like data', smoke.plausibleEvidence, (client) => checkPlausible({ client }, config.expected.tables));
   if (config.smoke.length > 0) check('queries', 'ask the configured queries', smoke.queriesEvidence, (client) => checkQueries({ client }, config.smoke));
 }

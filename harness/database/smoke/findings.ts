@@ -54,6 +54,10 @@ export const { find, rows: smokeFindings } = defineFindings({
     ({ sequence, table, column, rows }) => `the sequence ${sequence} will hand out ${rows} values that ${table}.${column} holds already`,
     ({ sequence, table }) => `After a restore inserts into ${table} would fail: the dump lost the sequence's state. Take an older set, or call setval on ${sequence} with the column's greatest value after the restore.`,
   ),
+  'smoke.sequence-behind-before': warning<Column & { sequence: string; rows: string }>(
+    ({ sequence, table, column, rows }) => `the sequence ${sequence} will hand out ${rows} values that ${table}.${column} holds already, and stood so when the dump was taken`,
+    ({ sequence, table }) => `The restore is faithful: in production inserts into ${table} that draw from it fail as well, unless the application sets the column itself. Ask it, or call setval on ${sequence} there with the column's greatest value.`,
+  ),
   'smoke.enforcement-off': defect<At & { triggers: number }>(
     ({ table, triggers }) => `${triggers} triggers that enforce foreign keys of ${table} are disabled`,
     ({ table }) => `A load ended before it enabled triggers again: take a dump that was not made with --disable-triggers, or run ALTER TABLE ${table} ENABLE TRIGGER ALL and check the keys.`,

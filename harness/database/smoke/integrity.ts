@@ -5,14 +5,22 @@ import type { IntegrityEvidence } from './evidence.ts';
 import { find } from './findings.ts';
 import { guarded, isFinding, notJudged, readOnly, rowsOf, type Checked, type Reading } from './reading.ts';
 
-/** Judges every table that is no extension's. @throws when the server or the connection is gone. */
-export async function checkIntegrity(reading: Reading): Promise<Checked<IntegrityEvidence>> {
+/** Where a sequence stood when the dump was taken, as the manifest has it. */
+export interface Stood {
+  readonly schema: string;
+  readonly name: string;
+  readonly lastValue: bigint;
+  readonly isCalled: boolean;
+}
+
+/** Judges every table that is no extension's. `before` is empty without a manifest. @throws when the server or the connection is gone. */
+export async function checkIntegrity(reading: Reading, before: readonly Stood[] = []): Promise<Checked<IntegrityEvidence>> {
   return readOnly(reading, async () => {
     const { client } = reading;
     const findings: Finding[] = [];
     const named = new Named(client);
     const keys = await judgeForeignKeys(client, named, findings);
-    const sequences = await judgeSequences(client, named, findings);
+    const sequences = await judgeSequences(client, named, findings, new Map(before.map((one) => [`${one.schema}.${one.name}`, one])));
     for (const { table, triggers } of await rowsOf<{ table: string; triggers: string }>(client, DISABLED)) {
       findings.push(find('smoke.enforcement-off', { table, triggers: Number(triggers) }));
     }
@@ -127,17 +135,24 @@ const FED = `
     AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = t.oid AND i.indisunique AND a.attnum = ANY (i.indkey::int2[]))
   ORDER BY 3, 5`;
 
-/** Behind: it will hand out a value that is there. Exactly that, step by step of its increment, is counted. */
-async function judgeSequences(client: Client, named: Named, findings: Finding[]): Promise<IntegrityEvidence['sequences']> {
+/**
+ * Behind: it will hand out a value that is there. Exactly that, step by step of its increment, is counted. One that came back no
+ * less far than it stood at the dump was behind there already, which an application may live with (it sets its keys itself).
+ */
+async function judgeSequences(client: Client, named: Named, findings: Finding[], before: ReadonlyMap<string, Stood>): Promise<IntegrityEvidence['sequences']> {
   const judged: IntegrityEvidence['sequences'] = [];
   for (const fed of await named.rows<Fed>(FED)) {
     const { sequence, table, column } = fed;
     const name = client.escapeIdentifier(column);
+    const increment = BigInt(fed.increment);
+    const nextAfter = (last: bigint, called: boolean): bigint => last + (called ? increment : 0n);
+    let lost = true;
     const counted = await guarded(client, async () => {
       const [state] = await rowsOf<{ last: string; called: 't' | 'f' }>(client, `SELECT last_value AS last, is_called AS called FROM ${fed.sequence_sql}`);
       if (state === undefined) return '0';
-      const increment = BigInt(fed.increment);
-      const next = BigInt(state.last) + (state.called === 't' ? increment : 0n);
+      const next = nextAfter(BigInt(state.last), state.called === 't');
+      const stood = before.get(sequence);
+      lost = stood === undefined || (next - nextAfter(stood.lastValue, stood.isCalled)) * increment < 0n;
       if (next > BigInt(fed.max) || next < BigInt(fed.min)) return '0';
       const [low, high] = increment > 0n ? [next, BigInt(fed.max)] : [BigInt(fed.min), next];
       const rows = await rowsOf<{ collisions: string }>(client,
@@ -149,7 +164,7 @@ async function judgeSequences(client: Client, named: Named, findings: Finding[])
       findings.push(counted);
       continue;
     }
-    if (counted !== '0') findings.push(find('smoke.sequence-behind', { sequence, table, column, rows: counted }));
+    if (counted !== '0') findings.push(find(lost ? 'smoke.sequence-behind' : 'smoke.sequence-behind-before', { sequence, table, column, rows: counted }));
     judged.push({ sequence, table, column, collisions: counted });
   }
   return judged;
