@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Finding } from '../../run/finding.ts';
+import { settled } from '../wording.ts';
 import type { ContentEvidence, DatabaseEvidence, LargeObjectsEvidence, ManifestEvidence, SchemaEvidence, SequencesEvidence, TablesEvidence } from './evidence.ts';
 import { manifestFindings } from './findings.ts';
 import type { Facts, Manifest, Row, RowOf } from './manifest.ts';
@@ -290,9 +291,10 @@ function changedKeys(was: SchemaObject, is: SchemaObject, expected: Facts, actua
   if (was.hash === is.hash) return [];
   const keys = [...new Set([...Object.keys(was.definition), ...Object.keys(is.definition)])].sort();
   const sameServer = major(expected) === major(actual) && expected.database.encoding === actual.database.encoding;
-  const differing = keys.filter((key) => !isDeepStrictEqual(was.definition[key], is.definition[key]));
+  const apart = keys.filter((key) => !isDeepStrictEqual(was.definition[key], is.definition[key]));
+  const differing = apart.filter((key) => !wordings.has(key) || !isDeepStrictEqual(settled(was.definition[key]), settled(is.definition[key])));
   // Bytes that are no UTF-8 (SQL_ASCII) may read alike and be others.
-  if (differing.length === 0) return sameServer ? ['bytes'] : [];
+  if (apart.length === 0) return sameServer ? ['bytes'] : [];
   return differing.filter((key) => {
     if (key === 'owner') return was.definition['owner'] !== '(default)';
     if (key === 'privileges') return !isDeepStrictEqual(privileges(was, expected, actual), privileges(is, expected, actual));

@@ -1,5 +1,7 @@
 // What a real pg_dump and psql bring back of every kind of object raises nothing: a restore's own doings are no findings.
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { needing } from '../../../fixtures/tools.ts';
 import { compareManifests } from './compare.ts';
@@ -129,17 +131,36 @@ beforeAll(async () => {
 afterAll(async () => scene[Symbol.asyncDispose]());
 
 const tools = needing('psql18', 'pg_dump18');
-tools.test('a dump restored by psql agrees with its source in everything', async () => {
+
+/** Has the real programs restore a copy. */
+async function restore(from: string, to: string): Promise<void> {
   const { host, port, user, password } = scene.admin;
   const env = { ...process.env, PGPASSWORD: password };
   const login = ['-h', host, '-p', String(port), '-U', user];
-  const dump = execFileSync(tools.path('pg_dump18'), [...login, 'source'], { env, maxBuffer: 1 << 28 });
-  await scene.create('restored');
-  execFileSync(tools.path('psql18'), ['-Xq', '-v', 'ON_ERROR_STOP=1', ...login, 'restored'], { env, input: dump, stdio: ['pipe', 'ignore', 'pipe'] });
+  const dump = execFileSync(tools.path('pg_dump18'), [...login, from], { env, maxBuffer: 1 << 28 });
+  await scene.create(to);
+  execFileSync(tools.path('psql18'), ['-Xq', '-v', 'ON_ERROR_STOP=1', ...login, to], { env, input: dump, stdio: ['pipe', 'ignore', 'pipe'] });
+}
+
+tools.test('a dump restored by psql agrees with its source in everything', async () => {
+  await restore('source', 'restored');
   const { findings, pieces } = compareManifests(await scene.manifest('source'), await scene.rows('restored'), { sequences: 'exact' });
   expect(findings).toEqual([]);
   expect(pieces.schema.evidence.fingerprintFound).toBe(pieces.schema.evidence.fingerprintExpected);
   expect(Object.keys(pieces.schema.evidence.byType)).toHaveLength(35);
+});
+
+tools.test('an expression that the server words otherwise once it has read it back is none that changed', async () => {
+  await scene.create('worded', readFileSync(join(import.meta.dirname, 'testdata', 'wordings.sql'), 'utf8'));
+  await restore('worded', 'reworded');
+  const source = await scene.manifest('worded');
+  const { findings, pieces } = compareManifests(source, await scene.rows('reworded'));
+  expect(findings).toEqual([]);
+  // It did word them otherwise.
+  expect(pieces.schema.evidence.fingerprintFound).not.toBe(pieces.schema.evidence.fingerprintExpected);
+  // One value more, in the second wording.
+  const widened = compareManifests(source, await scene.rowsAfter('reworded', "alter table t drop constraint k00, add constraint k00 check (v in ('a', 'b''c', '[x]', '(y]', 'z'))"));
+  expect(widened.findings.map(({ code, facts }) => [code, facts['names']])).toEqual([['compare.object-differs', ['constraint k00 on public.t [definition]']]]);
 });
 
 test('a manifest holds no password of a foreign server', async () => {
