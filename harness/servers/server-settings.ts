@@ -38,6 +38,8 @@ function throwAway(major: number): Settings {
     full_page_writes: 'off',
     wal_level: 'minimal',
     max_wal_senders: 0,
+    // A subscription of the dump's connects nowhere, whoever enables it.
+    max_logical_replication_workers: 0,
     max_wal_size: '1GB',
     checkpoint_timeout: '1h',
     autovacuum: 'off',

@@ -26,6 +26,8 @@ export const restoreEvidence = z.strictObject({
     /** SET default_tablespace to a tablespace that the throw-away server has not. */
     tablespaces: z.int(),
   }),
+  /** How often each row of the closed list (lanes.ts) took a statement from the restorer, by the row's id. */
+  closedList: z.record(z.string(), z.int()),
   tablesCopied: z.int(),
   rowsCopied: z.string(),
   bytesCopied: z.string(),

@@ -137,9 +137,15 @@ class Run {
   /** The dump's SETs, for every session that is opened later; the last of each name counts. */
   readonly #settings = new Map<string, Buffer>();
   readonly #count = { restorer: 0, admin: 0, viewOwner: 0, mapped: 0, deferred: 0, absentDrops: 0, unknownSettings: 0, tablespaces: 0 };
+  /** How often each row of the closed list was used. */
+  readonly #rowsUsed = new Map<string, number>();
   #seen = 0;
   #current = -1;
   #made = false;
+  /** Something of the dump's is there that could be called. */
+  #code = false;
+  /** A type of the dump's takes modifiers. */
+  #typmods = false;
   #tables = 0;
   #rows = 0n;
   #bytes = 0n;
@@ -153,8 +159,8 @@ class Run {
     this.#at = at;
   }
 
-  measured(): Pick<RestoreEvidence, 'statements' | 'tablesCopied' | 'rowsCopied' | 'bytesCopied'> {
-    return { statements: { ...this.#count, unknown: this.#input.plan.unknown }, tablesCopied: this.#tables, rowsCopied: String(this.#rows), bytesCopied: String(this.#bytes) };
+  measured(): Pick<RestoreEvidence, 'statements' | 'closedList' | 'tablesCopied' | 'rowsCopied' | 'bytesCopied'> {
+    return { statements: { ...this.#count, unknown: this.#input.plan.unknown }, closedList: Object.fromEntries([...this.#rowsUsed].toSorted(([a], [b]) => (a < b ? -1 : 1))), tablesCopied: this.#tables, rowsCopied: String(this.#rows), bytesCopied: String(this.#bytes) };
   }
 
   /** The dump in file order, all that is deferred kept for later. */
@@ -224,8 +230,9 @@ class Run {
   }
 
   async #statement(sql: Buffer, at: Place, operation: Operation): Promise<void> {
-    const row = operation.listed ? adminRow(operation.kind, sql) : undefined;
-    if (row !== undefined && (row.symbol !== true || (await this.#mayCallSymbol(row, sql)))) {
+    const row = await this.#leaves(operation, sql);
+    if (row !== undefined) {
+      this.#rowsUsed.set(row.id, (this.#rowsUsed.get(row.id) ?? 0) + 1);
       if (row.lane === 'none') {
         this.#count.mapped++;
       } else if (row.phase === 'main') {
@@ -236,6 +243,18 @@ class Run {
       }
       return;
     }
+    await this.#restorer(sql, at, operation);
+  }
+
+  /** The row by which a statement leaves the restorer's hands; undefined where it stays. */
+  async #leaves(operation: Operation, sql: Buffer): Promise<AdminRow | undefined> {
+    const row = operation.listed ? adminRow(operation.kind, sql) : undefined;
+    if (row === undefined || (row.beforeCode === true && this.#code)) return undefined;
+    if (row.symbol === true && !(await this.#mayCallSymbol(row, sql))) return undefined;
+    return row;
+  }
+
+  async #restorer(sql: Buffer, at: Place, operation: Operation): Promise<void> {
     const { owner, admin } = this.#places;
     const setting = operation.kind.startsWith('SET') || operation.kind.startsWith('SELECT') ? settingName(sql) : null;
     if (setting === 'default_tablespace' && !/=\s*''/.test(sql.toString('latin1'))) {
@@ -259,6 +278,7 @@ class Run {
     if (setting !== null) this.#settings.set(setting, sql);
     if (isAdminSetting(sql)) await runSingle(admin, sql);
     if (operation.kind.startsWith('CREATE')) this.#made = true;
+    if (runnable.test(operation.kind)) this.#code = true;
     this.#count.restorer++;
   }
 
@@ -276,9 +296,18 @@ class Run {
   }
 
   async #admin({ sql, at, operation, row }: Deferred): Promise<void> {
-    const { admin, restorer } = this.#places;
+    const { admin, control, restorer } = this.#places;
+    // The one thing of a type that the server calls as soon as the type is named, as in `b(1)`.
+    if (this.#typmods) {
+      const { rows } = await control.query<{ type: string }>(ownTypmods);
+      if (rows[0] !== undefined) throw this.#refused('TYPMOD_IN', rows[0].type, at, 'its function is code of the dump');
+    }
     await this.#named(operation, at, async () => {
-      if (row.handOver === true) {
+      if (row.without !== undefined) {
+        const head = row.text.exec(sql.toString('latin1'))?.groups?.['head']?.length ?? 0;
+        await runSimple(this.#places.owner, Buffer.concat([sql.subarray(0, head), sql.subarray(head + row.without.length)]));
+        await admin.query(markNewest(restorer.user, row.without));
+      } else if (row.handOver === true) {
         await admin.query('BEGIN');
         await runSingle(admin, sql);
         await admin.query(handOverTo(restorer.user));
@@ -294,6 +323,8 @@ class Run {
         await runSingle(admin, sql);
       }
     });
+    if (row.id === 'base-type' && /typmod_in/i.test(sql.toString('latin1'))) this.#typmods = true;
+    if (runnable.test(operation.kind)) this.#code = true;
     this.#count.admin++;
   }
 
@@ -324,7 +355,8 @@ class Run {
     const { rows } = await control.query<{ object: string }>(
       `SELECT (pg_catalog.pg_identify_object(classid, objid, 0)).identity AS object FROM pg_catalog.pg_shdepend s
        WHERE ${ownedHere} AND NOT EXISTS (SELECT FROM pg_temp.mine m WHERE m.classid = s.classid AND m.objid = s.objid)
-       AND classid NOT IN ('pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, 'pg_catalog.pg_publication'::pg_catalog.regclass, 'pg_catalog.pg_subscription'::pg_catalog.regclass, 'pg_catalog.pg_namespace'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass) LIMIT 1`,
+       AND classid NOT IN ('pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, 'pg_catalog.pg_publication'::pg_catalog.regclass, 'pg_catalog.pg_user_mapping'::pg_catalog.regclass)
+       AND NOT (classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND objid = COALESCE((SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'public'), 0)) LIMIT 1`,
     );
     const stolen = rows[0];
     if (stolen !== undefined) throw this.#refused('ALTER … OWNER TO', stolen.object, waiting.owners[0]?.at ?? { line: 0, offset: 0 }, 'the object is not of the dump’s making');
@@ -425,6 +457,15 @@ function settingName(sql: Buffer): string | null {
   const match = /^(?:SET (?!SESSION |LOCAL |ROLE )(\w+) ?(?:=|TO) ?|SELECT pg_catalog\.set_config\('(\w+)', '[^']*', false\);$)/i.exec(sql.toString('latin1'));
   return (match?.[1] ?? match?.[2] ?? null)?.toLowerCase() ?? null;
 }
+
+const runnable = /^(?:UNKNOWN|DO)\b|^CREATE (?:OR REPLACE )?(?:AGGREGATE|CAST|CONVERSION|DOMAIN|FUNCTION|OPERATOR|PROCEDURE|TEXT SEARCH|TRANSFORM|TYPE)/;
+
+const ownTypmods = `SELECT pg_catalog.format_type(t.oid, NULL) AS type FROM pg_catalog.pg_type t JOIN pg_catalog.pg_proc p ON p.oid = t.typmodin
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang WHERE l.lanname NOT IN ('internal', 'c') LIMIT 1`;
+
+// The function that the restorer made last.
+const markNewest = (restorer: string, mark: string): string => `DO $mark$ BEGIN EXECUTE (SELECT 'ALTER FUNCTION ' || p.oid::pg_catalog.regprocedure || ' ${mark}' FROM pg_catalog.pg_proc p
+  WHERE pg_catalog.pg_get_userbyid(p.proowner) = ${escapeLiteral(restorer)} ORDER BY pg_catalog.age(p.xmin), p.oid DESC LIMIT 1); END $mark$`;
 
 // Runs inside the transaction that made the objects; the names never leave the server, so no encoding can harm them.
 const handOverTo = (restorer: string): string => `DO $handover$ DECLARE made record; BEGIN

@@ -15,7 +15,7 @@ import { classify, copyOf } from '../dump/classify.ts';
 import type { DumpItem } from '../dump/items.ts';
 import { readItems } from '../dump/reader.ts';
 import { executeRestore, type Restored, type RestoreInput } from './execute.ts';
-import { planRestore, type StatementEntry } from './plan.ts';
+import { planRestore, type RestorePlan, type StatementEntry } from './plan.ts';
 
 const run = promisify(execFile);
 
@@ -38,6 +38,8 @@ export interface RestoreOptions {
   readonly server?: PostgresServer;
   readonly signal?: AbortSignal;
   readonly items?: RestoreInput['items'];
+  /** Changes the plan before it is carried out. */
+  readonly plan?: (plan: RestorePlan) => RestorePlan;
   readonly progress?: (progress: { readonly done: number }) => void;
 }
 
@@ -48,7 +50,8 @@ export async function openRig(): Promise<Rig> {
   const target = await server();
   const restore = async (file: string, options: RestoreOptions = {}): Promise<Restored> => {
     const at = options.server ?? target;
-    const plan = planRestore(await inspect(file));
+    const planned = planRestore(await inspect(file));
+    const plan = options.plan?.(planned) ?? planned;
     await dropDatabase(at, plan.database ?? 'restored');
     return await executeRestore(
       { items: options.items ?? (() => items(file)), plan, server: at, settings: options.settings ?? null, owner: options.owner ?? null, totalBytes: null },
