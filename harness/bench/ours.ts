@@ -43,7 +43,7 @@ const stages: Readonly<Record<string, () => Promise<unknown>>> = {
     const inventory = await inspectDump(from, { signal: quiet.signal });
     const server = stdin() as PostgresServer;
     const restored = await executeRestore(
-      { items: () => readDump(from, { signal: quiet.signal }), plan: planRestore(inventory), server, settings: null, owner: null, totalBytes: inventory.decompressedBytes },
+      { items: () => readDump(from, { signal: quiet.signal }), plan: planRestore(inventory), server, settings: null, owner: null, totalBytes: inventory.decompressedBytes, policy: { admin: true, statementMs: 6 * 3_600_000 } },
       quiet,
     );
     return { database: restored.database };

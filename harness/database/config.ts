@@ -67,6 +67,17 @@ export const databaseSlice = {
   ).optional(),
   /** Queries that the restored database must answer as said. */
   smoke: guided(z.array(smokeQuery), 'queries that the restored database must answer as said', `[{ name: 'a client exists', sql: 'select count(*) from clients', atLeast: 1 }]`).optional(),
+  /** What a restore may do. */
+  restore: guided(
+    z.strictObject({
+      /** False where the server that you would restore to has no superuser: what would need one is a finding. Default true. */
+      admin: guided(z.boolean(), 'whether a superuser restores it, true or false', 'false').optional(),
+      /** How long one statement may run. Default `'6h'`. */
+      statement: duration('how long one statement may run', `'6h'`).optional(),
+    }),
+    'what a restore may do',
+    `{ admin: false, statement: '6h' }`,
+  ).optional(),
   /** How much a dump may ask for before it is taken for a trap. */
   caps: guided(
     z.strictObject({
@@ -112,11 +123,12 @@ export interface DatabaseConfig {
     readonly extensions: readonly string[];
   };
   readonly smoke: readonly SmokeQuery[];
+  readonly restore: { readonly admin: boolean; readonly statementMs: number };
   readonly caps: { readonly maxBytes: number; readonly maxRatio: number; readonly statementBytes: number };
 }
 
 /** The slice as the harness uses it. */
-export function normaliseDatabase({ database, expected, smoke, caps }: DatabaseInput): DatabaseConfig {
+export function normaliseDatabase({ database, expected, smoke, restore, caps }: DatabaseInput): DatabaseConfig {
   return {
     database,
     expected: {
@@ -136,6 +148,7 @@ export function normaliseDatabase({ database, expected, smoke, caps }: DatabaseI
       ...(atLeast === undefined ? {} : { atLeast }),
       ...(atMost === undefined ? {} : { atMost }),
     })),
+    restore: { admin: restore?.admin ?? true, statementMs: parseDuration(restore?.statement ?? '6h') },
     caps: { maxBytes: parseBytes(caps?.maxBytes ?? '500GB'), maxRatio: caps?.maxRatio ?? 200, statementBytes: parseBytes(caps?.statementBytes ?? '64MB') },
   };
 }

@@ -105,12 +105,13 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
           settings: settingsOf(bound),
           owner: config.database.role,
           totalBytes: found.decompressedBytes,
+          policy: config.restore,
         },
         context,
         // The restore tells the end of an embedded server by itself, with the place in the dump; there is no engine to ask.
       ), (error) => target.runtime === 'containers' && wentAway(error));
       leave({ reader: restored.checker, now: context.now });
-      return { value: { ...restored, endedAt: performance.now(), server: target }, evidence: restored.evidence };
+      return { value: { ...restored, endedAt: performance.now(), server: target }, findings: restored.findings, evidence: restored.evidence };
     },
   });
 }

@@ -7,7 +7,7 @@ import type { Operation } from './plan.ts';
 
 /** True where the server or its connection is gone, not the statement at fault. */
 export function serverGone(error: unknown): boolean {
-  if (error instanceof DatabaseError) return /^(?:57P0[1235]|08)/.test(error.code ?? '') && error.code !== '08P01';
+  if (error instanceof DatabaseError) return /^57P0[1235]$/.test(error.code ?? '');
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return ['ECONNRESET', 'EPIPE', 'ECONNREFUSED', 'ENOENT', 'ERR_STREAM_DESTROYED'].includes(code) || /^(?:Connection terminated|Client has encountered a connection error|Client was closed|Premature close)/.test(error.message);
@@ -20,6 +20,8 @@ export function statementFinding(error: unknown, operation: Operation, at: Place
   const sqlstate = error.code ?? '';
   if (sqlstate === '53100') return restoreFindings.find('restore.disk-full', { line: at.line });
   if (sqlstate === '53200') return restoreFindings.find('restore.out-of-memory', { line: at.line });
+  const connects = sqlstate.startsWith('08') || (sqlstate === '42501' && /^permission denied for function dblink/.test(error.message)) || (sqlstate === '42704' && error.message.startsWith('user mapping not found'));
+  if (connects) return restoreFindings.find('restore.connects-out', { kind: operation.kind, object: operation.object, line: at.line });
   const copyRow = operation.kind.startsWith('COPY') ? rowOf(error.where) : null;
   const facts = { sqlstate, condition: condition(sqlstate), kind: operation.kind, object: operation.object, line: at.line + (copyRow ?? 0), offset: at.offset, copyRow };
   if (sqlstate === '42501') return restoreFindings.find('restore.permission-denied', facts);

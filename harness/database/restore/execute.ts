@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import { Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 import type { StepContext } from '../../run/plan.ts';
-import { StepEnded } from '../../run/finding.ts';
+import { type Finding, StepEnded } from '../../run/finding.ts';
 import type { Login, PostgresServer } from '../../servers/postgres.ts';
 import type { DumpItem, Place } from '../dump/items.ts';
 import type { DatabaseSettings, SettingsSource } from './create.ts';
@@ -15,6 +15,7 @@ import { restoreFindings } from './findings.ts';
 import type { AdminRow, Phase } from './lanes.ts';
 import { adminRow, isAdminSetting, phases } from './lanes.ts';
 import type { Operation, RestorePlan } from './plan.ts';
+import { judgeLibrary, preflight, wantingSuperuser } from './preflight.ts';
 import type { Actor } from './roles.ts';
 import { createActor, createChecker, createDumpRoles, ensureConnect, guardLogins, login } from './roles.ts';
 import type { CopyIn } from './wire.ts';
@@ -31,6 +32,12 @@ export interface RestoreInput {
   readonly owner: string | null;
   /** Bytes of the decompressed dump, for progress; null where unknown. */
   readonly totalBytes: number | null;
+  readonly policy: {
+    /** False: whatever wants a superuser is a finding, and nothing is restored. */
+    readonly admin: boolean;
+    /** How long one statement, or one piece of a COPY, may take. */
+    readonly statementMs: number;
+  };
 }
 
 export interface Restored {
@@ -39,6 +46,8 @@ export interface Restored {
   readonly checker: Login;
   readonly admin: Login;
   readonly evidence: RestoreEvidence;
+  /** What fails nothing. */
+  readonly findings: readonly Finding[];
 }
 
 /**
@@ -72,7 +81,11 @@ async function run(input: RestoreInput, context: Pick<StepContext, 'signal' | 'p
   await control.query(pinned(server.major));
   // Before 15 the public schema is the superuser's, and the restorer could neither drop nor make it anew.
   if (server.major < 15) await control.query(`ALTER SCHEMA public OWNER TO ${escapeIdentifier(restorer.user)}`);
-  await preflightExtensions(control, plan.extensions, server.major);
+  await preflight(control, plan, server);
+  if (!input.policy.admin) {
+    const wanting = await wantingSuperuser(control, input.items(), plan);
+    if (wanting.length > 0) throw new StepEnded(restoreFindings.find('restore.needs-superuser', { statements: wanting.slice(0, 20), count: wanting.length }));
+  }
   const rolesCreated = await createDumpRoles(control, input.owner === null ? plan.roles : [...plan.roles, input.owner]);
   const admin = await sessions.open(adminLogin);
   await admin.query(`${pinned(server.major)}; SET check_function_bodies = off; SET lock_timeout = '60s'`);
@@ -93,6 +106,7 @@ async function run(input: RestoreInput, context: Pick<StepContext, 'signal' | 'p
     database: made.name,
     checker: login(server, checker, made.name),
     admin: adminLogin,
+    findings: run.notes(),
     evidence: {
       database: made.name,
       encoding: rows[0]?.encoding ?? '',
@@ -139,6 +153,7 @@ class Run {
   readonly #count = { restorer: 0, admin: 0, viewOwner: 0, mapped: 0, deferred: 0, absentDrops: 0, unknownSettings: 0, tablespaces: 0 };
   /** How often each row of the closed list was used. */
   readonly #rowsUsed = new Map<string, number>();
+  readonly #tablespaces = new Set<string>();
   #seen = 0;
   #current = -1;
   #made = false;
@@ -161,6 +176,10 @@ class Run {
 
   measured(): Pick<RestoreEvidence, 'statements' | 'closedList' | 'tablesCopied' | 'rowsCopied' | 'bytesCopied'> {
     return { statements: { ...this.#count, unknown: this.#input.plan.unknown }, closedList: Object.fromEntries([...this.#rowsUsed].toSorted(([a], [b]) => (a < b ? -1 : 1))), tablesCopied: this.#tables, rowsCopied: String(this.#rows), bytesCopied: String(this.#bytes) };
+  }
+
+  notes(): Finding[] {
+    return this.#tablespaces.size === 0 ? [] : [restoreFindings.find('restore.tablespaces-mapped', { tablespaces: [...this.#tablespaces].toSorted() })];
   }
 
   /** The dump in file order, all that is deferred kept for later. */
@@ -230,7 +249,7 @@ class Run {
   }
 
   async #statement(sql: Buffer, at: Place, operation: Operation): Promise<void> {
-    const row = await this.#leaves(operation, sql);
+    const row = await this.#leaves(operation, sql, at);
     if (row !== undefined) {
       this.#rowsUsed.set(row.id, (this.#rowsUsed.get(row.id) ?? 0) + 1);
       if (row.lane === 'none') {
@@ -246,12 +265,29 @@ class Run {
     await this.#restorer(sql, at, operation);
   }
 
-  /** The row by which a statement leaves the restorer's hands; undefined where it stays. */
-  async #leaves(operation: Operation, sql: Buffer): Promise<AdminRow | undefined> {
+  /** The row by which a statement leaves the restorer's hands; undefined where it stays. @throws StepEnded for native code that nobody runs here */
+  async #leaves(operation: Operation, sql: Buffer, at: Place): Promise<AdminRow | undefined> {
     const row = operation.listed ? adminRow(operation.kind, sql) : undefined;
     if (row === undefined || (row.beforeCode === true && this.#code)) return undefined;
-    if (row.symbol === true && !(await this.#mayCallSymbol(row, sql))) return undefined;
+    const { runtime } = this.#input.server;
+    if (row.symbol === true && !(await this.#mayCallSymbol(row, sql))) {
+      const { first, second } = row.text.exec(sql.toString('latin1'))?.groups ?? {};
+      if (first === undefined || second === undefined) return undefined;
+      const facts = { library: first, object: operation.object, line: at.line };
+      const judged = await judgeLibrary(this.#places.control, first);
+      if (judged === 'elsewhere') throw new StepEnded(restoreFindings.find('restore.library-refused', facts));
+      if (judged === 'missing') throw new StepEnded(restoreFindings.find('restore.library-missing', { ...facts, major: this.#input.server.major }));
+      if (runtime !== 'containers') throw new StepEnded(restoreFindings.find('restore.untrusted-code', { what: [`${second} of the library ${first}`], line: at.line }));
+    }
+    if (row.contained === true && (runtime !== 'containers' || !(await this.#isUntrusted(row, sql)))) return undefined;
     return row;
+  }
+
+  /** Of what the server knows; a language that is not there is being made. */
+  async #isUntrusted(row: AdminRow, sql: Buffer): Promise<boolean> {
+    const name = (row.text.exec(sql.toString('latin1'))?.groups?.['language'] ?? '').replaceAll(/^"|"$/g, '');
+    const { rows } = await this.#places.control.query<{ trusted: boolean }>('SELECT lanpltrusted AS trusted FROM pg_catalog.pg_language WHERE lanname = $1', [name]);
+    return rows[0]?.trusted !== true;
   }
 
   async #restorer(sql: Buffer, at: Place, operation: Operation): Promise<void> {
@@ -259,6 +295,7 @@ class Run {
     const setting = operation.kind.startsWith('SET') || operation.kind.startsWith('SELECT') ? settingName(sql) : null;
     if (setting === 'default_tablespace' && !/=\s*''/.test(sql.toString('latin1'))) {
       this.#count.tablespaces++;
+      this.#tablespaces.add(/=\s*(?:'((?:[^']|'')+)'|"((?:[^"]|"")+)"|([^;]+));$/.exec(sql.toString())?.slice(1).find((part) => part !== undefined) ?? '');
       return;
     }
     const forgiven = await this.#named(operation, at, async () => {
@@ -323,6 +360,7 @@ class Run {
         await runSingle(admin, sql);
       }
     });
+    if (row.id === 'extension' && operation.object === 'dblink') await control.query(dblink('REVOKE', 'FROM'));
     if (row.id === 'base-type' && /typmod_in/i.test(sql.toString('latin1'))) this.#typmods = true;
     if (runnable.test(operation.kind)) this.#code = true;
     this.#count.admin++;
@@ -375,8 +413,10 @@ class Run {
     await ensureConnect(control, filler.user, database);
     const session = await this.#sessions.open(login(server, filler, database));
     for (const setting of this.#settings.values()) await runSimple(session, setting);
+    const { rows: outside } = await control.query<{ name: string }>(viewsOverForeignTables);
     for (const view of this.#deferred.views) {
       this.#at.line = view.at.line;
+      if (outside.some(({ name }) => name === view.operation.object)) throw new StepEnded(restoreFindings.find('restore.connects-out', { kind: view.operation.kind, object: view.operation.object, line: view.at.line }));
       const name = view.row.text.exec(view.sql.toString('latin1'))?.groups?.['name'] ?? '';
       const literal = Buffer.from(`'${name.replaceAll("'", "''")}'`, 'latin1');
       await this.#named(view.operation, view.at, async () => {
@@ -409,6 +449,7 @@ class Run {
 
   /** What may follow only when nothing of the dump is evaluated any more. */
   async last(): Promise<void> {
+    await this.#places.control.query(dblink('GRANT', 'TO'));
     await this.#phase('late');
     await this.#places.admin.query('RESET SESSION AUTHORIZATION');
     await this.#phase('triggers');
@@ -439,15 +480,30 @@ class Run {
   }
 
   async #named<T>(operation: Operation, at: Place, work: () => Promise<T>): Promise<T> {
+    const { statementMs } = this.#input.policy;
+    const { promise: overdue, reject } = Promise.withResolvers<never>();
+    overdue.catch(() => {});
+    let limit: StepEnded | null = null;
+    // The sessions are ended, not the statement: code of the dump's may catch a cancel and go on.
+    let timer = setTimeout(() => {
+      limit = new StepEnded(restoreFindings.find('restore.statement-overdue', { kind: operation.kind, object: operation.object, line: at.line, minutes: Math.round(statementMs / 600) / 100 }));
+      timer = setTimeout(() => reject(limit), 10_000);
+      this.#places.control.query(endOthers).catch(reject);
+    }, statementMs);
     try {
-      return await work();
+      return await Promise.race([work(), overdue]);
     } catch (error) {
+      if (limit !== null) throw limit;
       if (error instanceof StepEnded || this.#context.signal.aborted) throw error;
       const finding = statementFinding(error, operation, at);
       throw finding === null ? error : new StepEnded(finding);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
+
+const endOthers = 'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()';
 
 const ownedHere = "deptype = 'o' AND dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 
@@ -457,6 +513,20 @@ function settingName(sql: Buffer): string | null {
   const match = /^(?:SET (?!SESSION |LOCAL |ROLE )(\w+) ?(?:=|TO) ?|SELECT pg_catalog\.set_config\('(\w+)', '[^']*', false\);$)/i.exec(sql.toString('latin1'));
   return (match?.[1] ?? match?.[2] ?? null)?.toLowerCase() ?? null;
 }
+
+// Views whose query reads a foreign table, by whatever views stand between.
+const viewsOverForeignTables = `WITH RECURSIVE reads AS (
+    SELECT r.ev_class AS view, d.refobjid AS relation FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+    WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> r.ev_class),
+  outside AS (SELECT oid AS relation FROM pg_catalog.pg_class WHERE relkind = 'f' UNION SELECT r.view FROM reads r JOIN outside o USING (relation))
+  SELECT DISTINCT n.nspname || '.' || c.relname AS name FROM outside o JOIN pg_catalog.pg_class c ON c.oid = o.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm'`;
+
+// While the dump is restored nobody may connect by it; then PUBLIC may again what the extension lets it.
+const dblink = (verb: string, to: string): string => `DO $dblink$ DECLARE called record; BEGIN
+  FOR called IN SELECT p.oid::pg_catalog.regprocedure AS it FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+    JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid
+    WHERE e.extname = 'dblink' AND p.proname ~ '^dblink(_connect|_exec|_open|_send_query)?$' AND NOT EXISTS (SELECT FROM pg_catalog.pg_init_privs i WHERE i.classoid = d.classid AND i.objoid = p.oid)
+  LOOP EXECUTE pg_catalog.format('${verb} EXECUTE ON FUNCTION %s ${to} PUBLIC', called.it); END LOOP; END $dblink$`;
 
 const runnable = /^(?:UNKNOWN|DO)\b|^CREATE (?:OR REPLACE )?(?:AGGREGATE|CAST|CONVERSION|DOMAIN|FUNCTION|OPERATOR|PROCEDURE|TEXT SEARCH|TRANSFORM|TYPE)/;
 
@@ -471,6 +541,7 @@ const markNewest = (restorer: string, mark: string): string => `DO $mark$ BEGIN 
 const handOverTo = (restorer: string): string => `DO $handover$ DECLARE made record; BEGIN
   FOR made IN
     SELECT 'ROUTINE ' || oid::pg_catalog.regprocedure AS what FROM pg_catalog.pg_proc WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
+    UNION ALL SELECT pg_catalog.format('LANGUAGE %I', lanname) FROM pg_catalog.pg_language WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
     UNION ALL SELECT 'TYPE ' || pg_catalog.format_type(oid, NULL) FROM pg_catalog.pg_type WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid AND typtype IN ('b', 'p') AND typcategory <> 'A'
     UNION ALL SELECT pg_catalog.format('OPERATOR FAMILY %I.%I USING %I', n.nspname, f.opfname, a.amname) FROM pg_catalog.pg_opfamily f JOIN pg_catalog.pg_namespace n ON n.oid = f.opfnamespace JOIN pg_catalog.pg_am a ON a.oid = f.opfmethod WHERE f.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
     UNION ALL SELECT pg_catalog.format('OPERATOR CLASS %I.%I USING %I', n.nspname, c.opcname, a.amname) FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_namespace n ON n.oid = c.opcnamespace JOIN pg_catalog.pg_am a ON a.oid = c.opcmethod WHERE c.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
@@ -488,23 +559,6 @@ function doWithOwner(view: Buffer, format: string): Buffer {
     Buffer.from('::pg_catalog.regclass)); END'),
   ]);
   return Buffer.concat([Buffer.from('DO '), Buffer.from(`'${body.toString('latin1').replaceAll("'", "''")}'`, 'latin1')]);
-}
-
-/** Tries each extension in a transaction that is rolled back: being listed as available does not mean that it loads. */
-async function preflightExtensions(control: Client, extensions: readonly string[], major: number): Promise<void> {
-  const missing: string[] = [];
-  for (const extension of extensions) {
-    await control.query('BEGIN');
-    try {
-      await control.query(`CREATE EXTENSION IF NOT EXISTS ${escapeIdentifier(extension)} SCHEMA public CASCADE`);
-    } catch (error) {
-      // Not there, or its library is not; any other trouble is for the dump's own statement to show.
-      if (!(error instanceof DatabaseError)) throw error;
-      if (['0A000', '58P01', '22023', '42704', 'F0000'].includes(error.code ?? '')) missing.push(extension);
-    }
-    await control.query('ROLLBACK');
-  }
-  if (missing.length > 0) throw new StepEnded(restoreFindings.find('restore.extension-unavailable', { extensions: missing, major }));
 }
 
 // `pg` follows the server's ReadyForQuery: I idle, T in a transaction, E in a failed one.

@@ -1,4 +1,4 @@
-import { defect, defineFindings, obstacle } from '../../run/finding.ts';
+import { defect, defineFindings, note, obstacle } from '../../run/finding.ts';
 
 /** Where and on what a statement failed. Postgres' own message is left out: it may quote a row. */
 type Failed = {
@@ -30,9 +30,37 @@ export const restoreFindings = defineFindings({
     (facts) => `the rows of ${facts.table} break ${facts.constraint === '' ? 'a constraint' : facts.constraint}: ${facts.condition} (${facts.sqlstate})`,
     (facts) => `The data was already so when it was dumped, or the dump was altered: check ${facts.table} at the source (a corrupt index hides duplicates), and restore the previous set meanwhile.`,
   ),
-  'restore.extension-unavailable': obstacle<{ readonly extensions: readonly string[]; readonly major: number }>(
+  'restore.extension-unavailable': obstacle<{ readonly extensions: readonly string[]; readonly major: number; readonly runtime: string; readonly packages: readonly string[]; readonly images: readonly string[] }>(
     (facts) => `the throw-away server lacks ${facts.extensions.join(', ')}`,
-    (facts) => `Set the runtime to containers with an image of Postgres ${facts.major} that carries ${facts.extensions.join(', ')}, then run again; the dump itself was not judged.`,
+    (facts) => `${facts.runtime === 'containers' ? 'Set images.postgres to an image' : 'Set the runtime to containers with an image'} of Postgres ${facts.major} that carries them (Debian: ${facts.packages.join(', ')}${facts.images.length === 0 ? '' : `; ready-made: ${facts.images.join(', ')}`}), then run again; the dump itself was not judged.`,
+  ),
+  'restore.untrusted-code': obstacle<{ readonly what: readonly string[]; readonly line: number }>(
+    (facts) => `the dump needs ${facts.what.join(', ')}, whose code would run on this host${facts.line === 0 ? '' : ` (line ${facts.line} of the dump)`}`,
+    () => 'Set the runtime to containers: there it may do what it likes, without a network and without this host. The dump itself was not judged.',
+  ),
+  'restore.library-refused': defect<{ readonly library: string; readonly object: string; readonly line: number }>(
+    (facts) => `the function ${facts.object} is native code out of ${facts.library}, which is not under $libdir`,
+    (facts) => `Read line ${facts.line} of the dump (${shownBy(facts.line)}): if the library is yours, install it under $libdir at the source and make the function anew; else find out who put it there.`,
+  ),
+  'restore.library-missing': obstacle<{ readonly library: string; readonly object: string; readonly line: number; readonly major: number }>(
+    (facts) => `the function ${facts.object} needs the library ${facts.library}, which the throw-away server has not`,
+    (facts) => `Set images.postgres to an image of Postgres ${facts.major} that carries it, and the runtime to containers, then run again; the dump itself was not judged.`,
+  ),
+  'restore.needs-superuser': defect<{ readonly statements: readonly string[]; readonly count: number }>(
+    (facts) => `${facts.count} ${facts.count === 1 ? 'statement needs' : 'statements need'} a superuser, whom the configuration says there is not: ${facts.statements.join(', ')}`,
+    () => 'Restored where you mean to restore it, this database would lack them: keep a server with a superuser for it, or leave them out of the dump. Take restore.admin out of the configuration to drill it whole.',
+  ),
+  'restore.connects-out': defect<{ readonly kind: string; readonly object: string; readonly line: number }>(
+    (facts) => `${about(facts)} at line ${facts.line} of the dump reaches for another server, which a drill never lets it`,
+    (facts) => `Read that line (${shownBy(facts.line)}): if it is yours, no restore of this dump is whole without that server, so leave it out of the dump; else find out who put it there.`,
+  ),
+  'restore.statement-overdue': obstacle<{ readonly kind: string; readonly object: string; readonly line: number; readonly minutes: number }>(
+    (facts) => `${about(facts)} at line ${facts.line} of the dump ran for more than ${facts.minutes} minutes and was ended`,
+    (facts) => `Read that line (${shownBy(facts.line)}): if it only takes long, raise restore.statement in the configuration; else it was made to never end.`,
+  ),
+  'restore.tablespaces-mapped': note<{ readonly tablespaces: readonly string[] }>(
+    (facts) => `what lay in the ${facts.tablespaces.length === 1 ? 'tablespace' : 'tablespaces'} ${facts.tablespaces.join(', ')} was put into the default one`,
+    () => 'Nothing of it is lost, but a real restore needs them made first: a dump of one database does not hold them.',
   ),
   'restore.locale-unavailable': obstacle<{ readonly encoding: string; readonly locale: string }>(
     (facts) => `the throw-away server cannot make a database with encoding ${facts.encoding} and locale ${facts.locale}`,

@@ -1,7 +1,8 @@
 // A dump that somebody wrote to get out of the throw-away database: each way is tried on a real server, where it must end
 // with a finding that names it, or come back as harmless as it would be from psql, and leave no trace in the cluster.
+import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { StepEnded } from '../../run/finding.ts';
+import { type Finding, StepEnded } from '../../run/finding.ts';
 import { openRig, query, type Rig } from './rig.ts';
 
 let rig: Rig;
@@ -33,13 +34,17 @@ CREATE TYPE public.${name} (INTERNALLENGTH = variable, INPUT = public.${name}_in
 `;
 
 let made = 0;
-/** The codes that the restore of a dump ends with, none where it comes back; in every case nobody has become a superuser. */
-async function codesOf(sql: string): Promise<string[]> {
+async function findingsOf(sql: string, options: Parameters<Rig['restore']>[1] = {}): Promise<readonly Finding[]> {
   made += 1;
-  const codes = await rig.restore(rig.dump(`hostile${made}`, head + sql)).then(() => [], (error: unknown) => {
-    if (error instanceof StepEnded) return error.findings.map(({ code }) => code);
+  return rig.restore(rig.dump(`hostile${made}`, head + sql), options).then(({ findings }) => findings, (error: unknown) => {
+    if (error instanceof StepEnded) return error.findings;
     throw error;
   });
+}
+
+/** The codes that the restore of a dump ends with, none where it comes back; in every case nobody has become a superuser. */
+async function codesOf(sql: string): Promise<string[]> {
+  const codes = (await findingsOf(sql)).map(({ code }) => code);
   expect(await query(rig.target.admin, "SELECT rolname FROM pg_roles WHERE rolname = 'pwned' OR rolsuper AND rolname !~ '^drill_'")).toEqual([]);
   return codes;
 }
@@ -84,4 +89,110 @@ describe('a subscription', () => {
     expect(await query(admin, 'SELECT subenabled, subowner::regrole::text AS owner FROM pg_subscription')).toEqual([{ subenabled: false, owner: 'wa' }]);
     expect(await query(admin, 'SHOW max_logical_replication_workers')).toEqual([{ max_logical_replication_workers: '0' }]);
   });
+});
+
+describe('native code', () => {
+  const contained = () => ({ server: { ...rig.target, runtime: 'containers' } as const });
+  const c = (library: string, symbol = 'f') => `${table}CREATE FUNCTION public.f(bytea) RETURNS bytea LANGUAGE c IMMUTABLE STRICT AS '${library}', '${symbol}';\n`;
+
+  test('of an untrusted language is refused on this host before anything runs, by name', async () => {
+    const [finding, ...more] = await findingsOf(`CREATE EXTENSION plpython3u WITH SCHEMA pg_catalog;\nCREATE EXTENSION plperlu WITH SCHEMA pg_catalog;\nCREATE PROCEDURAL LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler;\n${table}`);
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ code: 'restore.untrusted-code', judged: false, facts: { what: ['the language plperlu', 'the language plpython3u', 'the language plwild'] } });
+    expect(await query({ ...rig.target.admin, database: 'restored' }, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")).toEqual([]);
+  });
+
+  test('of an untrusted language needs an image that has it, whose package is named', async () => {
+    const [finding, ...more] = await findingsOf(`CREATE EXTENSION plpython3u WITH SCHEMA pg_catalog;\nCREATE EXTENSION postgis WITH SCHEMA public;\n${table}`, contained());
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ code: 'restore.extension-unavailable', facts: { packages: ['postgresql-plpython3-18', 'postgresql-18-postgis-3'], images: ['postgis/postgis:18-3.5'] } });
+    expect(finding?.hint).toMatch(/^Set images\.postgres to an image of Postgres 18/);
+    expect((await findingsOf(`CREATE EXTENSION vector;\n${table}`))[0]?.hint).toMatch(/^Set the runtime to containers .*pgvector\/pgvector:pg18/);
+  });
+
+  test('of an untrusted language is restored in a container', async () => {
+    const wild = 'CREATE PROCEDURAL LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler;\nCREATE FUNCTION public.wild() RETURNS integer LANGUAGE plwild AS $$ BEGIN RETURN 7; END $$;\nALTER FUNCTION public.wild() OWNER TO wa;\n';
+    const { admin } = await rig.restore(rig.dump('wild', head + wild), contained());
+    expect(await query(admin, "SELECT public.wild(), pg_get_userbyid(proowner) AS owner FROM pg_proc WHERE proname = 'wild'")).toEqual([{ wild: 7, owner: 'wa' }]);
+  });
+
+  test.each(['/tmp/evil.so', '$libdir/../../../tmp/evil', './evil', '$libdir/.evil'])('out of %s is refused', async (library) => {
+    expect(await findingsOf(c(library))).toMatchObject([{ code: 'restore.library-refused', judged: true, facts: { library, object: 'public.f', line: 8 } }]);
+    expect(await findingsOf(c(library), contained())).toMatchObject([{ code: 'restore.library-refused' }]);
+  });
+
+  test('out of a library that is not installed is named', async () => {
+    expect(await findingsOf(c('$libdir/no_such_library'))).toMatchObject([{ code: 'restore.library-missing', judged: false, facts: { library: '$libdir/no_such_library' } }]);
+  });
+
+  test('out of an installed library runs in a container; on this host only what an extension of the dump’s lets everybody call', async () => {
+    const crypt = c('$libdir/pgcrypto', 'pg_random_bytes').replaceAll('bytea) RETURNS', 'integer) RETURNS');
+    expect(await findingsOf(crypt)).toMatchObject([{ code: 'restore.untrusted-code', judged: false, facts: { what: ['pg_random_bytes of the library $libdir/pgcrypto'], line: 8 } }]);
+    expect(await findingsOf(crypt, contained())).toEqual([]);
+    const { admin } = await rig.restore(rig.dump('crypt', `${head}CREATE EXTENSION pgcrypto WITH SCHEMA public;\n${crypt}`));
+    expect(await query(admin, 'SELECT length(public.f(5))')).toEqual([{ length: 5 }]);
+  });
+});
+
+describe('another server', () => {
+  let connections = 0;
+  const listener = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => {
+    listener.close();
+  });
+  const at = () => `host=127.0.0.1 port=${(listener.address() as AddressInfo).port} user=u password=p dbname=d`;
+  const dblink = 'CREATE EXTENSION dblink WITH SCHEMA public;\n';
+  const calls = () => `CREATE FUNCTION public.calls(integer) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM public.dblink_connect('${at()}'); RETURN 1; END $$;\n`;
+  const foreign = () => `CREATE EXTENSION postgres_fdw WITH SCHEMA public;\nCREATE SERVER there FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '${(listener.address() as AddressInfo).port}', dbname 'd');\nCREATE USER MAPPING FOR PUBLIC SERVER there OPTIONS (user 'u', password 'p');\nCREATE FOREIGN TABLE public.ft (a integer) SERVER there;\n`;
+  const ways: readonly (readonly [string, () => string])[] = [
+    ['a block', () => `${dblink}DO $$ BEGIN PERFORM public.dblink_connect('${at()}'); END $$;\n`],
+    ['a query', () => `${dblink}SELECT * FROM public.dblink('${at()}', 'select 1') AS t(a integer);\n`],
+    ['a CHECK', () => `${dblink}${calls()}CREATE TABLE public.e (a integer CHECK (public.calls(a) = 1));\nCOPY public.e (a) FROM stdin;\n1\n\\.\n`],
+    ['a materialised view', () => `${dblink}${calls()}${view('public.calls(1)')}${refresh}`],
+    ['a materialised view over a foreign table', () => `${foreign()}CREATE VIEW public.between AS SELECT a FROM public.ft;\nCREATE MATERIALIZED VIEW public.mv AS SELECT a FROM public.between WITH NO DATA;\n${refresh}`],
+    ['a block that reads a foreign table', () => `${foreign()}DO $$ BEGIN PERFORM a FROM public.ft; END $$;\n`],
+  ];
+  test.each(ways)('is named and not reached by %s', async (_name, sql) => {
+    expect(await codesOf(sql())).toEqual(['restore.connects-out']);
+    expect(connections).toBe(0);
+  });
+
+  test('may be known to a dump that does not call it, and everybody may call dblink again', async () => {
+    const { admin, findings } = await rig.restore(rig.dump('knows', head + dblink + foreign() + calls()));
+    expect(findings).toEqual([]);
+    expect(await query(admin, "SELECT has_function_privilege('restored_owner', 'public.dblink_connect(text)', 'EXECUTE') AS may, has_function_privilege('restored_owner', 'public.dblink_connect_u(text)', 'EXECUTE') AS unsafe, (SELECT count(*)::int FROM pg_user_mappings) AS mappings")).toEqual([{ may: true, unsafe: false, mappings: 1 }]);
+    expect(connections).toBe(0);
+  });
+});
+
+describe('a statement without an end', () => {
+  const bombs: readonly (readonly [string, string, number])[] = [
+    ['in a block that catches what would cancel it', "DO $$ BEGIN LOOP BEGIN PERFORM count(*) FROM generate_series(1, 1000000000000); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$;\n", 5],
+    ['in the CHECK of a table whose rows come', 'CREATE FUNCTION public.forever(integer) RETURNS boolean LANGUAGE sql AS $$ SELECT count(*) > 0 FROM generate_series(1, 1000000000000) $$;\nCREATE TABLE public.e (a integer CHECK (public.forever(a)));\nCOPY public.e (a) FROM stdin;\n1\n\\.\n', 7],
+  ];
+  test.each(bombs)('%s is ended and named', async (_name, sql, line) => {
+    expect(await findingsOf(sql, { policy: { statementMs: 1500 } })).toMatchObject([{ code: 'restore.statement-overdue', judged: false, facts: { line, minutes: 0.03 } }]);
+    // Postgres waits five seconds for whoever is still in it, and refuses then.
+    expect(await query(rig.target.admin, 'DROP DATABASE restored')).toEqual([]);
+  });
+});
+
+describe('a server that has no superuser', () => {
+  const wants = `CREATE EXTENSION dblink WITH SCHEMA public;\nCREATE EXTENSION citext WITH SCHEMA public;\n${table}CREATE PUBLICATION everything FOR ALL TABLES;\nGRANT SELECT ON TABLE public.t TO bob;\n`;
+  test('is told all that would want one, at once', async () => {
+    expect(await findingsOf(wants, { policy: { admin: false } })).toMatchObject([{ code: 'restore.needs-superuser', judged: true, facts: { count: 2, statements: ['CREATE EXTENSION dblink (line 5)', 'CREATE PUBLICATION everything (line 10)'] } }]);
+  });
+  test('takes a dump that wants none', async () => {
+    expect(await findingsOf(wants.replaceAll(/^CREATE (?:EXTENSION dblink|PUBLICATION).*\n/gm, ''), { policy: { admin: false } })).toEqual([]);
+  });
+});
+
+test('tablespaces are the default one’s, and said', async () => {
+  expect(await findingsOf(`SET default_tablespace = fast;\n${table}SET default_tablespace = '';\nSET default_tablespace = "Slow one";\nCREATE TABLE public.u (a integer);\n`)).toMatchObject([{ code: 'restore.tablespaces-mapped', severity: 'note', facts: { tablespaces: ['Slow one', 'fast'] } }]);
 });

@@ -1,6 +1,7 @@
 // The closed list, row by row: an ordinary role is refused what the row takes from the restorer, with the row it is restored
 // and counted, and what is near to its text stays with the restorer.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { StepEnded } from '../../run/finding.ts';
 import type { Login } from '../../servers/postgres.ts';
 import { classify } from '../dump/classify.ts';
 import { adminRow, adminRows } from './lanes.ts';
@@ -11,10 +12,12 @@ interface Case {
   readonly before?: string;
   /** A statement that the row takes. */
   readonly sql: string;
-  /** Without the row: how the restore ends, where it does not say that the rights are missing. */
+  /** Without the row: how the restore ends, where it does not say that the rights are missing. Empty: it does not, the row says when. */
   readonly refused?: string;
   /** Where the restorer may run it, too: a query whose answer shows what would be wrong then. */
   readonly shows?: readonly [query: string, withRow: string, withoutRow: string];
+  /** Only where a container holds what it lets in. */
+  readonly contained?: true;
   /** Texts that no row takes. */
   readonly near: readonly string[];
 }
@@ -41,8 +44,10 @@ const cases: Readonly<Record<string, Case>> = {
   comment: { before: 'CREATE EXTENSION dblink WITH SCHEMA public;\n', sql: "COMMENT ON EXTENSION dblink IS 'x';", near: ["SECURITY LABEL FOR x ON TABLE public.t IS 'y';"] },
   'shell-type': { sql: 'CREATE TYPE public.shell;', near: ["CREATE TYPE public.shell AS ENUM ('a');", 'CREATE TYPE public.shell AS RANGE (subtype = integer, canonical = public.evil);', 'CREATE DOMAIN public.shell AS integer CHECK (public.evil(VALUE));'] },
   'base-type': { before: `CREATE TYPE public.base;\n${baseFunctions('base')}`, sql: baseType('base').trim(), near: ['CREATE TYPE public.base AS (a integer);', 'ALTER TYPE public.base SET (TYPMOD_IN = public.evil);'] },
-  'function-by-symbol': { sql: "CREATE FUNCTION public.number(cstring) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'int4in';", near: ["CREATE FUNCTION public.f(a public.c DEFAULT '(1)') RETURNS integer LANGUAGE internal AS 'int4in';", "CREATE FUNCTION public.f(a public.c DEFAULT $$(1)$$) RETURNS integer LANGUAGE internal AS 'int4in';", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal SET x TO $$y$$ AS 'int4in';", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE plpython3u AS 'int4in';", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal AS $a$int4in$a$;"] },
+  'function-by-symbol': { sql: "CREATE FUNCTION public.number(cstring) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'int4in';", near: ["CREATE FUNCTION public.f(a public.c DEFAULT '(1)') RETURNS integer LANGUAGE internal AS 'int4in';", "CREATE FUNCTION public.f(a public.c DEFAULT $$(1)$$) RETURNS integer LANGUAGE internal AS 'int4in';", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal SET x TO $$y$$ AS 'int4in';", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal AS $a$int4in$a$;"] },
   'leakproof-function': { sql: "CREATE FUNCTION public.tight(a integer DEFAULT 3) RETURNS boolean LANGUAGE sql IMMUTABLE LEAKPROOF AS $$ SELECT a > 1 $$;", near: ["CREATE FUNCTION public.f() RETURNS integer LANGUAGE sql AS ' LEAKPROOF ';", 'CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal LEAKPROOF AS $a$int4in$a$;', 'ALTER FUNCTION public.f() LEAKPROOF;'] },
+  'untrusted-language': { contained: true, sql: 'CREATE PROCEDURAL LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR pg_catalog.plpgsql_validator;', near: ['CREATE LANGUAGE plwild HANDLER public.evil;', 'CREATE LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR public.evil;'] },
+  'untrusted-function': { contained: true, before: 'CREATE PROCEDURAL LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR pg_catalog.plpgsql_validator;\n', sql: "CREATE FUNCTION public.wild() RETURNS integer LANGUAGE plwild AS $$ BEGIN RETURN 1; END $$;", near: ["CREATE FUNCTION public.f() RETURNS integer LANGUAGE plpgsql AS ' LANGUAGE plwild ';"] },
   'operator-class': { sql: 'CREATE OPERATOR CLASS public.ints FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer,integer);', near: ['CREATE OPERATOR public.= (FUNCTION = public.evil, LEFTARG = integer, RIGHTARG = integer);'] },
   'binary-cast': { before: `CREATE TYPE public.cast_me;\n${baseFunctions('cast_me')}${baseType('cast_me')}`, sql: 'CREATE CAST (public.cast_me AS text) WITHOUT FUNCTION;', near: ['CREATE CAST (public.t AS text) WITH FUNCTION public.evil(public.t);', 'CREATE CAST (public.t AS text) WITH INOUT;'] },
   'text-search-code': { sql: 'CREATE TEXT SEARCH TEMPLATE public.simplest (INIT = dsimple_init, LEXIZE = dsimple_lexize);', near: ['CREATE TEXT SEARCH DICTIONARY public.d (TEMPLATE = public.simplest);', 'CREATE TEXT SEARCH CONFIGURATION public.c (PARSER = public.evil);'] },
@@ -60,6 +65,7 @@ const cases: Readonly<Record<string, Case>> = {
   grant: { before: `${table}ALTER TABLE public.t OWNER TO alice;\n`, sql: 'REVOKE ALL ON TABLE public.t FROM alice;', shows: ["SELECT relacl::text AS it FROM pg_class WHERE oid = 'public.t'::regclass", '{}', '{alice=arwdDxtm/alice}'], near: ['GRANT pg_execute_server_program TO bob;', 'GRANT alice TO bob;', 'GRANT pg_read_server_files TO "x ON TABLE y";'] },
   'grant-on-other': { sql: 'GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO alice;', near: [] },
   'default-privileges': { sql: 'ALTER DEFAULT PRIVILEGES FOR ROLE alice IN SCHEMA public GRANT SELECT ON TABLES TO bob;', near: ['ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER GRANT ALL ON TABLES TO bob;', 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO bob;'] },
+  'user-mapping': { before: 'CREATE FOREIGN DATA WRAPPER dummy4;\nCREATE SERVER there4 FOREIGN DATA WRAPPER dummy4;\n', sql: "CREATE USER MAPPING FOR alice SERVER there4 OPTIONS (user 'x');", refused: '', near: ["CREATE USER MAPPING FOR CURRENT_USER SERVER there4 OPTIONS (user 'x');", "ALTER USER MAPPING FOR alice SERVER there4 OPTIONS (SET user 'y');"] },
   'session-authorization': { before: `${table}ALTER TABLE public.t OWNER TO alice;\n`, sql: 'SET SESSION AUTHORIZATION alice;\nGRANT SELECT ON TABLE public.t TO bob;\nRESET SESSION AUTHORIZATION;', near: ['SET SESSION AUTHORIZATION alice, bob;', 'SET LOCAL SESSION AUTHORIZATION alice;', 'SET ROLE alice;', 'SET SESSION ROLE alice;'] },
   refresh: { before: 'CREATE MATERIALIZED VIEW public.who AS SELECT current_user AS it WITH NO DATA;\nALTER MATERIALIZED VIEW public.who OWNER TO alice;\n', sql: 'REFRESH MATERIALIZED VIEW public.who;', shows: ['SELECT it::text ~ $$^restorer_$$ AS it FROM public.who', 'false', 'true'], near: ['REFRESH MATERIALIZED VIEW CONCURRENTLY public.who;', 'REFRESH MATERIALIZED VIEW public.who WITH NO DATA;'] },
   'event-trigger': { before: 'CREATE FUNCTION public.fire() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;\n', sql: 'CREATE EVENT TRIGGER lanes ON ddl_command_end EXECUTE FUNCTION public.fire();', near: ['ALTER EVENT TRIGGER lanes RENAME TO other;'] },
@@ -96,6 +102,11 @@ describe('the text of each row', () => {
   });
 });
 
+const codesOf = (error: unknown): string => {
+  if (error instanceof StepEnded) return error.findings.map(({ code }) => code).join();
+  throw error;
+};
+
 describe('on a server', () => {
   let rig: Rig;
   beforeAll(async () => {
@@ -106,16 +117,17 @@ describe('on a server', () => {
     await rig.close();
   }, 60_000);
 
-  for (const [id, { before = '', sql, refused = 'restore.permission-denied', shows }] of Object.entries(cases)) {
+  for (const [id, { before = '', sql, refused = 'restore.permission-denied', shows, contained }] of Object.entries(cases)) {
     test(`${id} is refused to an ordinary role, and restored`, async () => {
       const file = rig.dump(id, `${head}${before}${sql}\n`);
-      const { admin, evidence } = await rig.restore(file);
+      const server = { ...rig.target, runtime: contained === true ? 'containers' : 'embedded' } as const;
+      const { admin, evidence } = await rig.restore(file, { server });
       expect(evidence.closedList[id]).toBeGreaterThanOrEqual(1);
       const answer = async (login: Login) => (shows === undefined ? null : String((await query(login, shows[0]))[0]?.['it']));
       const at = head.length + before.length;
-      const plan: Parameters<Rig['restore']>[1] = { plan: (planned) => ({ ...planned, operations: planned.operations.map((one) => (one.offset === at ? { ...one, listed: false } : one)) }) };
+      const plan: Parameters<Rig['restore']>[1] = { server, plan: (planned) => ({ ...planned, operations: planned.operations.map((one) => (one.offset === at ? { ...one, listed: false } : one)) }) };
       const withRow = await answer(admin);
-      const without = shows === undefined ? (await rig.findings(file, plan)).map(({ code }) => code).join() : await answer((await rig.restore(file, plan)).admin);
+      const without = shows === undefined ? await rig.restore(file, plan).then(() => '', codesOf) : await answer((await rig.restore(file, plan)).admin);
       expect([withRow, without]).toEqual(shows === undefined ? [null, refused] : [shows[1], shows[2]]);
     });
   }

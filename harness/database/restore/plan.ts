@@ -33,6 +33,8 @@ export interface RestorePlan {
   readonly database: string | null;
   readonly roles: readonly string[];
   readonly extensions: readonly string[];
+  /** That the dump makes itself, with handlers of its own. */
+  readonly languages: readonly string[];
   readonly unknown: number;
 }
 
@@ -41,6 +43,7 @@ export function planRestore({ entries }: { readonly entries: readonly StatementE
   let statements = 0;
   const roles = new Set<string>();
   const extensions = new Set<string>();
+  const languages = new Set<string>();
   let database: string | null = null;
   let unknown = 0;
   entries.forEach((entry, index) => {
@@ -49,10 +52,11 @@ export function planRestore({ entries }: { readonly entries: readonly StatementE
     statements += entry.count;
     for (const role of entry.roles) roles.add(role);
     if (/^CREATE EXTENSION/.test(entry.kind) && entry.name[0] !== undefined) extensions.add(entry.name.at(-1) as string);
+    if (/^CREATE LANGUAGE/.test(entry.kind) && entry.name[0] !== undefined && entry.name[0] !== 'plpgsql') languages.add(entry.name[0]);
     if (entry.kind === 'CREATE DATABASE') database ??= entry.name[0] ?? null;
     if (entry.kind === 'UNKNOWN') unknown += entry.count;
   });
-  return { operations, statements, database, roles: [...roles].toSorted(), extensions: [...extensions].toSorted(), unknown };
+  return { operations, statements, database, roles: [...roles].toSorted(), extensions: [...extensions].toSorted(), languages: [...languages].toSorted(), unknown };
 }
 
 // pg_dump wraps grants that a grantee passed on; `--use-set-session-authorization` wraps what makes objects, too, and

@@ -143,7 +143,7 @@ describe('a dump that cannot be restored', () => {
 
   test('says which extensions the server lacks, all at once and before anything runs', async () => {
     const finding = await one(`CREATE EXTENSION zzz;\nCREATE EXTENSION citext;\nCREATE EXTENSION yyy;\n${healthy}`);
-    expect(finding).toMatchObject({ code: 'restore.extension-unavailable', judged: false, facts: { extensions: ['yyy', 'zzz'] } });
+    expect(finding).toMatchObject({ code: 'restore.extension-unavailable', judged: false, facts: { extensions: ['yyy', 'zzz'], packages: ['postgresql-18-yyy', 'postgresql-18-zzz'] } });
   });
 
   test('says which locale the server lacks', async () => {
@@ -214,7 +214,7 @@ describe('a hostile dump gets no rights', () => {
       const evil = 'CREATE FUNCTION public.evil() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN ALTER ROLE wa SUPERUSER; RETURN 1; END $$;\n';
       const findings = await rig.findings(rig.dump(`h${made++}`, `${head}${healthy}${evil}${sql}\n`));
       // Two statements in one message, and what no ordinary role may even word, fail by other SQLSTATEs.
-      const codes = /; ALTER|SUBSCRIPTION|TO PUBLIC/.test(sql) ? /^restore\.(?:permission-denied|statement-failed|statement-refused)$/ : /^restore\.(?:permission-denied|statement-refused)$/;
+      const codes = /; ALTER|SUBSCRIPTION|TO PUBLIC/.test(sql) ? /^restore\.(?:permission-denied|statement-failed|statement-refused)$/ : /^restore\.(?:permission-denied|statement-refused|library-refused|untrusted-code)$/;
       expect(findings.map((finding) => finding.code)).toEqual([expect.stringMatching(codes)]);
       expect(await query(rig.target.admin, "SELECT rolname FROM pg_roles WHERE rolname = 'evil' OR rolname = 'wa' AND rolsuper")).toEqual([]);
     });

@@ -40,6 +40,7 @@ export interface RestoreOptions {
   readonly items?: RestoreInput['items'];
   /** Changes the plan before it is carried out. */
   readonly plan?: (plan: RestorePlan) => RestorePlan;
+  readonly policy?: Partial<RestoreInput['policy']>;
   readonly progress?: (progress: { readonly done: number }) => void;
 }
 
@@ -54,7 +55,7 @@ export async function openRig(): Promise<Rig> {
     const plan = options.plan?.(planned) ?? planned;
     await dropDatabase(at, plan.database ?? 'restored');
     return await executeRestore(
-      { items: options.items ?? (() => items(file)), plan, server: at, settings: options.settings ?? null, owner: options.owner ?? null, totalBytes: null },
+      { items: options.items ?? (() => items(file)), plan, server: at, settings: options.settings ?? null, owner: options.owner ?? null, totalBytes: null, policy: { admin: true, statementMs: 600_000, ...options.policy } },
       { signal: options.signal ?? signal, progress: options.progress ?? (() => {}) },
     );
   };
