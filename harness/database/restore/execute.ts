@@ -483,17 +483,18 @@ class Run {
     const { statementMs } = this.#input.policy;
     const { promise: overdue, reject } = Promise.withResolvers<never>();
     overdue.catch(() => {});
-    let limit: StepEnded | null = null;
+    const limit = () => new StepEnded(restoreFindings.find('restore.statement-overdue', { kind: operation.kind, object: operation.object, line: at.line, minutes: Math.round(statementMs / 600) / 100 }));
+    let reached = false;
     // The sessions are ended, not the statement: code of the dump's may catch a cancel and go on.
     let timer = setTimeout(() => {
-      limit = new StepEnded(restoreFindings.find('restore.statement-overdue', { kind: operation.kind, object: operation.object, line: at.line, minutes: Math.round(statementMs / 600) / 100 }));
-      timer = setTimeout(() => reject(limit), 10_000);
+      reached = true;
+      timer = setTimeout(() => reject(limit()), 10_000);
       this.#places.control.query(endOthers).catch(reject);
     }, statementMs);
     try {
       return await Promise.race([work(), overdue]);
     } catch (error) {
-      if (limit !== null) throw limit;
+      if (reached) throw limit();
       if (error instanceof StepEnded || this.#context.signal.aborted) throw error;
       const finding = statementFinding(error, operation, at);
       throw finding === null ? error : new StepEnded(finding);
