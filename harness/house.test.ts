@@ -13,6 +13,7 @@ const maxLines = 300;
 const long: Readonly<Record<string, string>> = {
   'harness/database/dump/classify.ts': 'one table of the first words of every statement that pg_dump writes',
   'harness/database/dump/reader.ts': 'one state machine over bytes, which split would have to share all of its state',
+  'harness/database/manifest/changes.ts': 'one table of a row for each change',
   'harness/database/restore/execute.ts': 'one order of events, from the first session to the last event trigger',
 };
 

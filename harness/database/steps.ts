@@ -45,6 +45,8 @@ export interface Place {
 /** A restored database, where it is, and when its last statement had run (performance.now). */
 export interface RestoredAt extends Restored {
   readonly endedAt: number;
+  /** Whether the dump brought its database (--create), with its settings and rights. */
+  readonly brought: boolean;
   readonly server: PostgresServer;
 }
 
@@ -97,10 +99,11 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     needs: { dump, inventory, server, manifest },
     evidence: restoreEvidence,
     run: async ({ dump: { path }, inventory: found, server: target, manifest: bound }, context): Promise<Done<RestoredAt, z.infer<typeof restoreEvidence>>> => {
+      const planned = planRestore(found);
       const restored = await whileItLives(target, async () => executeRestore(
         {
           items: () => readDump(path, { ...reading(config), signal: context.signal }),
-          plan: planRestore(found),
+          plan: planned,
           server: target,
           settings: settingsOf(bound),
           owner: config.database.role,
@@ -111,7 +114,7 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
         // The restore tells the end of an embedded server by itself, with the place in the dump; there is no engine to ask.
       ), (error) => target.runtime === 'containers' && wentAway(error));
       leave({ reader: restored.checker, now: context.now });
-      return { value: { ...restored, endedAt: performance.now(), server: target }, findings: restored.findings, evidence: restored.evidence };
+      return { value: { ...restored, endedAt: performance.now(), server: target, brought: planned.database !== null }, findings: restored.findings, evidence: restored.evidence };
     },
   });
 }
@@ -130,16 +133,16 @@ function planComparing(plan: Plan, restored: StepRef<RestoredAt>, manifest: Step
       const rows = await asReader(restored, (client) => readManifestRows(client, { signal: context.signal, progress: context.progress, ...(expected === null ? {} : { algorithm: expected.algorithm }) }));
       const tables = rows.filter((row) => row.kind === 'table');
       const evidence = { tables: tables.length, rows: String(tables.reduce((sum, table) => sum + table.rows, 0n)), durationMs: Math.round(performance.now() - startedAt) };
-      return { ...(expected === null ? {} : { value: { expected, actual: restoredFacts(expected, rows) } }), evidence };
+      return { ...(expected === null ? {} : { value: { expected, actual: restoredFacts(expected, rows), brought: restored.brought } }), evidence };
     },
   });
-  const compare = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (expected: Manifest, actual: Facts) => Compared<E>): void => {
-    plan.step({ id: `database.compare.${id}`, part: 'database', title, needs: { bound }, compares: true, evidence, run: async ({ bound: { expected, actual } }) => run(expected, actual) });
+  const compare = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (expected: Manifest, actual: Facts, brought: boolean) => Compared<E>): void => {
+    plan.step({ id: `database.compare.${id}`, part: 'database', title, needs: { bound }, compares: true, evidence, run: async ({ bound: { expected, actual, brought } }) => run(expected, actual, brought) });
   };
   compare('settings', 'compare encoding and collation', measured.databaseEvidence, compareDatabase);
   compare('tables', 'compare the set of tables and their row counts', measured.tablesEvidence, compareTables);
   compare('content', 'compare the content of every table', measured.contentEvidence, compareContent);
-  compare('schema', 'compare every definition', measured.schemaEvidence, compareSchema);
+  compare('schema', 'compare every definition', measured.schemaEvidence, (expected, actual, brought) => compareSchema(expected, actual, { database: brought ? 'brought' : 'made for it' }));
   compare('sequences', 'compare the sequences', measured.sequencesEvidence, (expected, actual) => compareSequences(expected, actual));
   compare('large-objects', 'compare the large objects', measured.largeObjectsEvidence, compareLargeObjects);
 }

@@ -83,7 +83,7 @@ test('a copy agrees in everything, and each step has evidence of it', async () =
   expect(schema.objectsCompared).toBe(schema.objectsExpected);
   expect(schema.fingerprintFound).toBe(schema.fingerprintExpected);
   expect(Object.keys(schema.byType).sort()).toEqual([
-    'aggregate', 'column', 'composite type', 'constraint', 'conversion', 'default privileges', 'domain', 'enum', 'event trigger', 'extension member', 'function', 'index', 'materialised view',
+    'aggregate', 'column', 'composite type', 'constraint', 'conversion', 'default privileges', 'domain', 'enum', 'event trigger', 'extension', 'extension member', 'function', 'index', 'materialised view',
     'policy', 'publication', 'range type', 'rule', 'schema', 'sequence', 'statistics', 'table', 'trigger', 'view',
   ]);
   expect(sequencesEvidence.parse(pieces.sequences.evidence)).toEqual({ mode: 'at-least', sequencesExpected: 5, sequencesCompared: 4, sequencesCycling: 1 });
@@ -91,6 +91,23 @@ test('a copy agrees in everything, and each step has evidence of it', async () =
   expect(databaseEvidence.parse(pieces.database.evidence).encodingFound).toBe('UTF8');
   expect(manifestEvidence.parse(describeManifest(manifest))).toMatchObject({ tables: 7, rows: '108', algorithm: 'row-chain-1' });
   expect(codes(rows, { sequences: 'exact' })).toEqual([]);
+});
+
+test('what the database itself has is compared where the dump brought it, and told of where none did', async () => {
+  const rows = await scene.rowsAfter('source', 'ALTER DATABASE source RESET work_mem; REVOKE CONNECT ON DATABASE source FROM PUBLIC');
+  const having = { ...manifest, objects: manifest.objects.map((object) => (object.type === 'database' ? { ...object, hash: '0'.repeat(64), definition: { ...object.definition, settings: { '(all)': ['work_mem=1MB'] } } } : object)) };
+  expect(compareManifests(having, rows).findings.map(({ code, severity, facts }) => ({ code, severity, facts }))).toEqual([{ code: 'compare.database-left-behind', severity: 'note', facts: { what: ['settings'] } }]);
+  expect(compareManifests(having, rows, { database: 'brought' }).findings.map(({ code, facts }) => [code, facts['names']])).toEqual([['compare.object-differs', ['the database itself [privileges, settings]']]]);
+  const connecting = await scene.rowsAfter('source', 'CREATE ROLE checker_0123456789abcdef; GRANT CONNECT ON DATABASE source TO checker_0123456789abcdef');
+  expect(compareManifests(manifest, connecting, { database: 'brought' }).findings).toEqual([]);
+});
+
+test('what a dump by a role without the rights cannot hold is not missed', async () => {
+  const base = await scene.rowsAfter('source', "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER server FOREIGN DATA WRAPPER w; CREATE USER MAPPING FOR app SERVER server; CREATE SUBSCRIPTION sub CONNECTION 'host=nowhere.invalid' PUBLICATION a WITH (connect = false)");
+  const byWhom = (dumped: boolean): Manifest => ({ ...manifest, objects: base.filter((row) => row.kind === 'object').map((row) => (row.type === 'user mapping' || row.type === 'subscription' ? { ...row, hash: '0'.repeat(64), definition: { ...row.definition, dumped, ...(row.type === 'user mapping' ? { options: { password: 'f'.repeat(64) } } : {}) } } : row)) });
+  const restored = base.filter((row) => row.kind !== 'object' || row.type !== 'subscription');
+  expect(compareManifests(byWhom(false), restored).findings).toEqual([]);
+  expect(compareManifests(byWhom(true), restored).findings.map(({ code, facts }) => [code, facts['names']])).toEqual([['compare.object-missing', ['subscription sub']], ['compare.object-differs', ['user mapping server for app [options]']]]);
 });
 
 describe('one fault, one code', () => {
@@ -121,17 +138,17 @@ describe('one fault, one code', () => {
     ['a policy is gone', 'DROP POLICY own ON messages', 'compare.object-missing', /policy own on public\.messages$/],
     ['a policy is for everyone', 'ALTER POLICY own ON messages TO PUBLIC', 'compare.object-differs', /policy own on public\.messages \[roles\]$/],
     ['row security is off', 'ALTER TABLE messages DISABLE ROW LEVEL SECURITY', 'compare.object-differs', /table public\.messages \[rowSecurity\]$/],
-    ['a function does something else', "CREATE OR REPLACE FUNCTION shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)'", 'compare.object-differs', /function public\.shout\(t text\) \[definition\]$/],
-    ['a function runs as its owner', 'ALTER FUNCTION shout(text) SECURITY DEFINER', 'compare.object-differs', /\[definition, securityDefiner\]$/],
-    ['a function has one character more', "CREATE OR REPLACE FUNCTION shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(t) '", 'compare.object-differs', /function public\.shout\(t text\) \[definition\]$/],
+    ['a function does something else', "CREATE OR REPLACE FUNCTION shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)'", 'compare.object-differs', /function public\.shout\(text\) \[body\]$/],
+    ['a function runs as its owner', 'ALTER FUNCTION shout(text) SECURITY DEFINER', 'compare.object-differs', /function public\.shout\(text\) \[securityDefiner\]$/],
+    ['a function has one character more', "CREATE OR REPLACE FUNCTION shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(t) '", 'compare.object-differs', /function public\.shout\(text\) \[body\]$/],
     ['a function of an extension is for nobody', 'REVOKE EXECUTE ON FUNCTION text_soundex(text) FROM PUBLIC', 'compare.object-extra', /extension member function public\.text_soundex\(pg_catalog\.text\)$/],
     ['a function of an extension is for others too', 'GRANT EXECUTE ON FUNCTION soundex(text) TO app', 'compare.object-differs', /extension member function public\.soundex\(pg_catalog\.text\) \[rights\]$/],
-    ['a function looks for names elsewhere', "ALTER FUNCTION shout(text) SET search_path = 'evil'", 'compare.object-differs', /function public\.shout\(t text\) \[definition\]$/],
-    ['a function belongs to another', 'ALTER FUNCTION shout(text) OWNER TO app', 'compare.object-differs', /function public\.shout\(t text\) \[owner\]$/],
+    ['a function looks for names elsewhere', "ALTER FUNCTION shout(text) SET search_path = 'evil'", 'compare.object-differs', /function public\.shout\(text\) \[settings\]$/],
+    ['a function belongs to another', 'ALTER FUNCTION shout(text) OWNER TO app', 'compare.object-differs', /function public\.shout\(text\) \[owner\]$/],
     ['an aggregate begins elsewhere', "CREATE OR REPLACE AGGREGATE total (int) (sfunc = int4pl, stype = int, initcond = '1')", 'compare.object-differs', /aggregate public\.total\(integer\) \[initial\]$/],
     ['a moving aggregate begins elsewhere', "CREATE OR REPLACE AGGREGATE running (int) (sfunc = int4pl, stype = int, msfunc = int4pl, minvfunc = int4mi, mstype = int, minitcond = '1')", 'compare.object-differs', /aggregate public\.running\(integer\) \[movingInitial\]$/],
-    ['a publication tells other rows', 'ALTER PUBLICATION feed SET TABLE messages (id, body) WHERE (id > 1)', 'compare.object-differs', /publication feed \[published\]$/],
-    ['a publication tells another column', 'ALTER PUBLICATION feed SET TABLE messages (id, client) WHERE (id > 0)', 'compare.object-differs', /publication feed \[published\]$/],
+    ['a publication tells other rows', 'ALTER PUBLICATION feed SET TABLE messages (id, body) WHERE (id > 1)', 'compare.object-differs', /publication feed \[rows\]$/],
+    ['a publication tells another column', 'ALTER PUBLICATION feed SET TABLE messages (id, client) WHERE (id > 0)', 'compare.object-differs', /publication feed \[tables\]$/],
     ['a publication tells of a schema more', 'CREATE PUBLICATION more FOR TABLES IN SCHEMA public', 'compare.object-extra', /publication more$/],
     ['a range is ordered otherwise', 'DROP TYPE span; CREATE TYPE span AS RANGE (subtype = text)', 'compare.object-differs', /range type public\.span \[operatorClass\]$/],
     ['a conversion is gone', 'DROP CONVERSION own_latin', 'compare.object-missing', /conversion public\.own_latin$/],

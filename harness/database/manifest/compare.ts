@@ -1,9 +1,7 @@
 // The restored database's own manifest against the one of the dump. One function per step of the plan; each fault raises one code:
 // what belongs to a missing table is folded into the table, and digests are compared only where counts and columns agree.
-import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { Finding } from '../../run/finding.ts';
-import { settled } from '../wording.ts';
+import { changedKeys, dumpable, fingerprint, major, objectKey, objectName, relationKey, relationName, type SchemaObject, withoutDependants, wordings } from './definitions.ts';
 import type { ContentEvidence, DatabaseEvidence, LargeObjectsEvidence, ManifestEvidence, SchemaEvidence, SequencesEvidence, TablesEvidence } from './evidence.ts';
 import { manifestFindings } from './findings.ts';
 import type { Facts, Manifest, Row, RowOf } from './manifest.ts';
@@ -17,6 +15,8 @@ export interface Compared<E> {
 export interface CompareOptions {
   /** `at-least` by default: sequences are read before the dump, and may have been drawn from since. */
   readonly sequences?: 'at-least' | 'exact';
+  /** Whether the dump brought its database (--create). Only then are the database's own settings, rights and comment in it. */
+  readonly database?: 'brought' | 'made for it';
 }
 
 /** All comparisons at once; the plan takes them one by one. `rows` are readManifestRows's of the restored database. */
@@ -26,7 +26,7 @@ export function compareManifests(expected: Manifest, rows: readonly Row[], optio
     database: compareDatabase(expected, actual),
     tables: compareTables(expected, actual),
     content: compareContent(expected, actual),
-    schema: compareSchema(expected, actual),
+    schema: compareSchema(expected, actual, options),
     sequences: compareSequences(expected, actual, options),
     largeObjects: compareLargeObjects(expected, actual),
   };
@@ -126,9 +126,11 @@ export function compareContent(expected: Manifest, actual: Facts): Compared<Cont
 }
 
 /** Every schema object by its definition, and the extensions. */
-export function compareSchema(expected: Facts, actual: Facts): Compared<SchemaEvidence> {
-  const dumped = dumpable(expected.objects);
-  const pairs = pair(dumped, actual.objects, objectKey);
+export function compareSchema(expected: Facts, actual: Facts, options: CompareOptions = {}): Compared<SchemaEvidence> {
+  const brought = options.database === 'brought';
+  const judged = (objects: readonly SchemaObject[]): SchemaObject[] => objects.filter((object) => object.type !== 'database' || brought);
+  const [wanted, there] = [judged(expected.objects), judged(actual.objects)];
+  const pairs = pair(dumpable(wanted), there, objectKey);
   const changed = pairs.both
     .map(([was, is]) => ({ name: objectName(was), was, is, keys: changedKeys(was, is, expected, actual) }))
     .filter((change) => change.keys.length > 0);
@@ -149,15 +151,16 @@ export function compareSchema(expected: Facts, actual: Facts): Compared<SchemaEv
         ? []
         : [manifestFindings.find('compare.definition-unproven', { ...capped(unproven.map(worded)), manifestMajor: major(expected), serverMajor: major(actual) })]),
       ...compareExtensions(expected, actual),
+      ...(brought ? [] : leftBehind(expected)),
     ],
     evidence: {
-      objectsExpected: expected.objects.length,
-      objectsFound: actual.objects.length,
+      objectsExpected: wanted.length,
+      objectsFound: there.length,
       objectsCompared: pairs.both.length,
-      byType: Object.fromEntries([...Map.groupBy(expected.objects, (object) => object.type)].map(([type, list]) => [type, list.length])),
+      byType: Object.fromEntries([...Map.groupBy(wanted, (object) => object.type)].map(([type, list]) => [type, list.length])),
       extensionsCompared: pair(expected.extensions, actual.extensions, (extension) => extension.name).both.length,
-      fingerprintExpected: fingerprint(expected.objects),
-      fingerprintFound: fingerprint(actual.objects),
+      fingerprintExpected: fingerprint(wanted),
+      fingerprintFound: fingerprint(there),
     },
   };
 }
@@ -210,29 +213,12 @@ function compareExtensions(expected: Facts, actual: Facts): Finding[] {
   ];
 }
 
-type SchemaObject = RowOf<'object'>;
 type Sequence = RowOf<'sequence'>;
 
 /** Long lists are cut in facts; `more` says how much was cut. */
 const shown = 20;
-const relations = new Set(['table', 'view', 'materialised view', 'foreign table']);
-/** Keys that hold text which the server makes of a parse tree. */
-const wordings = new Set(['definition', 'default', 'generation', 'using', 'check', 'constraints', 'columns', 'partitionBy', 'partitionBound', 'published']);
-
-const major = (facts: Facts): number => Math.floor(facts.database.serverVersionNum / 10_000);
 const sum = (numbers: readonly bigint[]): bigint => numbers.reduce((total, number) => total + number, 0n);
 const collation = (row: RowOf<'database'>): string => [row.provider, row.locale ?? row.collate, row.ctype === row.collate ? null : row.ctype].filter((part) => part !== null).join(' ');
-
-// Names may hold any character, so keys are JSON and not joined by dots.
-const relationKey = (row: { schema: string | null; name: string }): string => JSON.stringify([row.schema, row.name]);
-const relationName = (row: { schema: string | null; name: string }): string => (row.schema === null ? row.name : `${row.schema}.${row.name}`);
-const objectKey = (row: SchemaObject): string => JSON.stringify([row.type, row.schema, row.table, row.name]);
-const objectName = (row: SchemaObject): string => {
-  if (row.type === 'schema') return `schema ${row.name}`;
-  if (row.type === 'column') return `column ${row.schema}.${row.table}.${row.name}`;
-  const place = row.table === null || row.type === 'index' ? '' : ` on ${row.schema}.${row.table}`;
-  return `${row.type} ${place === '' ? relationName(row) : row.name}${place}`;
-};
 
 function pair<T>(expected: readonly T[], actual: readonly T[], key: (row: T) => string): { both: (readonly [T, T])[]; missing: T[]; extra: T[] } {
   const found = new Map(actual.map((row) => [key(row), row]));
@@ -268,51 +254,11 @@ function offCounts(code: 'compare.rows-missing' | 'compare.rows-extra', off: rea
   return [manifestFindings.find(code, { count, rows: String(sum(off.map(([was, is]) => difference(was.rows, is.rows)))), tables: names, more })];
 }
 
-/** pg_dump leaves out an index that is invalid at the source, unless it is a partitioned table's. */
-function dumpable(objects: readonly SchemaObject[]): SchemaObject[] {
-  const partitioned = new Set(objects.filter((object) => object.definition['partitionBy'] !== undefined).map(relationKey));
-  return objects.filter((object) => object.type !== 'index' || object.definition['valid'] !== false || partitioned.has(relationKey({ schema: object.schema, name: object.table ?? '' })));
-}
-
-/** Of objects that one side lacks: not what hangs on a relation that it lacks as well, nor a table, which compareTables names. */
-function withoutDependants(objects: readonly SchemaObject[], here: Facts, there: Facts): SchemaObject[] {
-  const tables = new Set(here.tables.map(relationKey));
-  const known = new Set([...there.tables.map(relationKey), ...there.objects.filter((object) => relations.has(object.type)).map(relationKey)]);
-  return objects.filter((object) => {
-    if (object.type === 'table' && tables.has(relationKey(object))) return false;
-    if (object.table !== null) return known.has(relationKey({ schema: object.schema, name: object.table }));
-    const owner = object.definition['ownedBy'];
-    return !(Array.isArray(owner) && !known.has(JSON.stringify(owner.slice(0, 2))));
-  });
-}
-
-/** The keys of a definition that differ, but for what a restore may change. */
-function changedKeys(was: SchemaObject, is: SchemaObject, expected: Facts, actual: Facts): string[] {
-  if (was.hash === is.hash) return [];
-  const keys = [...new Set([...Object.keys(was.definition), ...Object.keys(is.definition)])].sort();
-  const sameServer = major(expected) === major(actual) && expected.database.encoding === actual.database.encoding;
-  const apart = keys.filter((key) => !isDeepStrictEqual(was.definition[key], is.definition[key]));
-  const differing = apart.filter((key) => !wordings.has(key) || !isDeepStrictEqual(settled(was.definition[key]), settled(is.definition[key])));
-  // Bytes that are no UTF-8 (SQL_ASCII) may read alike and be others.
-  if (apart.length === 0) return sameServer ? ['bytes'] : [];
-  return differing.filter((key) => {
-    if (key === 'owner') return was.definition['owner'] !== '(default)';
-    if (key === 'privileges') return !isDeepStrictEqual(privileges(was, expected, actual), privileges(is, expected, actual));
-    return true;
-  });
-}
-
-/** 17 brought MAINTAIN, which an owner has there and cannot have before. */
-function privileges(object: SchemaObject, expected: Facts, actual: Facts): unknown {
-  const list = object.definition['privileges'];
-  const crossing = Math.min(major(expected), major(actual)) < 17 && Math.max(major(expected), major(actual)) >= 17;
-  return crossing && Array.isArray(list) ? list.filter((entry) => !(typeof entry === 'string' && entry.includes(' MAINTAIN'))) : list;
-}
-
-function fingerprint(objects: readonly SchemaObject[]): string {
-  const hash = createHash('sha256');
-  for (const line of objects.map((object) => `${objectKey(object)} ${object.hash}\n`).sort()) hash.update(line);
-  return hash.digest('hex');
+/** What the database itself has at the source, and a dump without --create does not carry. */
+function leftBehind(expected: Facts): Finding[] {
+  const definition = expected.objects.find((object) => object.type === 'database')?.definition ?? {};
+  const what = ['settings', 'connectionLimit', 'isTemplate', 'comment'].filter((key) => definition[key] !== undefined);
+  return what.length === 0 ? [] : [manifestFindings.find('compare.database-left-behind', { what })];
 }
 
 const standing = (sequence: Sequence): string => `${sequence.lastValue}${sequence.isCalled ? '' : ', not yet drawn'}`;

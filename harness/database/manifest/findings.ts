@@ -85,6 +85,10 @@ export const manifestFindings = defineFindings({
       `${counted(count, 'definition is', 'definitions are')} worded differently by Postgres ${manifestMajor} and ${serverMajor}, so that equality is not proven: ${few(names, more)}`,
     ({ manifestMajor }) => `Drill with a server of major ${manifestMajor} to have them compared.`,
   ),
+  'compare.database-left-behind': note<{ what: readonly string[] }>(
+    ({ what }) => `what the database itself has at the source is in no dump without --create: ${what.join(', ')}`,
+    () => 'ALTER DATABASE … SET and its like do not come back. Give pg_dump --create in the backup script, or keep what pg_dumpall says of the database beside the dump.',
+  ),
   'compare.index-invalid': defect<Named>(
     ({ count, names, more }) => `${counted(count, 'index', 'indexes')} came back invalid: ${few(names, more)}`,
     () => 'Postgres does not use an invalid index and does not enforce it. Run REINDEX on it in the restored database and read the error.',
