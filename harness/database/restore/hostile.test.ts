@@ -1,6 +1,8 @@
 // A dump that somebody wrote to get out of the throw-away database: each way is tried on a real server, where it must end
 // with a finding that names it, or come back as harmless as it would be from psql, and leave no trace in the cluster.
+import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Finding, StepEnded } from '../../run/finding.ts';
 import { openRig, query, type Rig } from './rig.ts';
@@ -195,4 +197,24 @@ describe('a server that has no superuser', () => {
 
 test('tablespaces are the default one’s, and said', async () => {
   expect(await findingsOf(`SET default_tablespace = fast;\n${table}SET default_tablespace = '';\nSET default_tablespace = "Slow one";\nCREATE TABLE public.u (a integer);\n`)).toMatchObject([{ code: 'restore.tablespaces-mapped', severity: 'note', facts: { tablespaces: ['Slow one', 'fast'] } }]);
+});
+
+test('passwords of user mappings and subscriptions reach no finding, no record and no log', async () => {
+  const canary = 'canary4711';
+  const server = `CREATE FOREIGN DATA WRAPPER w;\nCREATE SERVER there FOREIGN DATA WRAPPER w;\n`;
+  const subscription = `CREATE SUBSCRIPTION s CONNECTION 'host=nowhere password=${canary}' PUBLICATION p WITH (connect = false, slot_name = 's');\n`;
+  const mapping = `CREATE USER MAPPING FOR PUBLIC SERVER there OPTIONS (user 'u', password '${canary}');\n`;
+  const { admin, evidence, findings } = await rig.restore(rig.dump('canary', head + server + subscription + mapping));
+  expect(await query(admin, "SELECT array_to_string(umoptions, ',') AS options, (SELECT subconninfo FROM pg_subscription) AS conninfo FROM pg_user_mappings")).toEqual([{ options: `user=u,password=${canary}`, conninfo: `host=nowhere password=${canary}` }]);
+  const failing = [mapping, `${server}${mapping}${mapping}`, subscription + subscription, `ALTER SUBSCRIPTION s CONNECTION 'password=${canary}';\n`];
+  const said: unknown[] = [evidence, findings];
+  for (const sql of failing) {
+    const found = await findingsOf(sql);
+    expect(found).toHaveLength(1);
+    said.push(found);
+  }
+  expect(JSON.stringify(said)).not.toContain(canary);
+  const log = readFileSync(join(dirname(rig.target.dataDirectory), 'log'), 'utf8');
+  expect(log).toContain('database system is ready');
+  expect(log).not.toContain(canary);
 });
