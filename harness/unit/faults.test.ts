@@ -1,27 +1,15 @@
 // The fault catalogue, on whole drills: the healthy unit passes; each fault raises the codes named for it and no other.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test, vi } from 'vitest';
-import { type DrillOnce, drillOnce } from '../../fixtures/drill.ts';
-import { applyFault, faults, layHealthy, morning, type Place } from '../../fixtures/faults.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { applyFault, faults, layHealthy } from '../../fixtures/faults.ts';
+import { faultground, killsAll } from '../../fixtures/faults-contract.ts';
 import { sampleUnit } from '../../fixtures/sample/unit.ts';
 
-const base = realpathSync(mkdtempSync(join(tmpdir(), 'faults-')));
-chmodSync(base, 0o755); // as root the servers run as nobody, who must get past it
-afterAll(() => rmSync(base, { recursive: true, force: true }));
 const hours = 3_600_000;
 vi.setConfig({ maxConcurrency: 3, testTimeout: 60_000 });
-
-let count = 0;
-function directory(): string {
-  count += 1;
-  const made = join(base, `unit-${count}`);
-  mkdirSync(made);
-  return made;
-}
-const drill = async (options: Omit<DrillOnce, 'root'>) => drillOnce({ root: join(base, 'scratch'), ...options });
-const drillPlace = async ({ store, key }: Place, options: Partial<DrillOnce> = {}) => drill({ directory: store, keyFile: key?.file ?? null, now: morning, ...options });
+const ground = faultground();
+const { directory, drillPlace } = ground;
 
 describe('what is healthy stays verified', () => {
   test('the sample, on evidence of every step', async () => {
@@ -46,25 +34,7 @@ describe('what is healthy stays verified', () => {
   });
 });
 
-describe('each fault is told by its own code', () => {
-  const score = { applied: 0, killed: 0 };
-  // Side by side: a drill waits for its server more than it works.
-  test.concurrent.for(faults.map((fault) => ({ title: [fault.number, fault.name].filter((part) => part !== null).join(' '), fault })))('$title', async ({ fault }, { expect }) => {
-    const options = await applyFault(fault, directory());
-    score.applied += 1;
-    const { codes, verdict, steps } = await drill(options);
-    expect({ codes, verdict }).toStrictEqual({ codes: fault.codes, verdict: fault.verdict });
-    const said = [...steps.values()].flatMap(({ findings }) => findings.map(({ message, hint }) => `${message}\n${hint}`)).join('\n');
-    expect(said).toMatch(fault.says ?? /(?:)/);
-    score.killed += 1;
-  });
-
-  test('mutation score', () => {
-    process.stdout.write(`mutation score: ${score.killed} of ${score.applied} faults killed\n`);
-    expect(score.applied).toBeGreaterThan(0);
-    expect(score.killed).toBe(score.applied);
-  });
-});
+killsAll(faults, ground);
 
 describe('the catalogue', () => {
   test('names no fault twice', () => {
