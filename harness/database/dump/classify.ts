@@ -281,7 +281,7 @@ function create(head: Cursor): Classified | null {
   if (head.take('OR')) head.take('REPLACE');
   const modifiers: string[] = [];
   while (head.is('CONSTRAINT', 'DEFAULT', 'GLOBAL', 'LOCAL', 'RECURSIVE', 'TEMP', 'TEMPORARY', 'TRUSTED', 'UNIQUE', 'UNLOGGED')) modifiers.push(head.word());
-  const kept = modifiers.filter((word) => word === 'UNIQUE' || word === 'UNLOGGED' || word === 'CONSTRAINT').map((word) => `${word} `).join('');
+  const kept = modifiers.filter((word) => word === 'UNIQUE' || word === 'UNLOGGED' || word === 'CONSTRAINT' || word === 'TRUSTED').map((word) => `${word} `).join('');
   const type = head.phrase(objectTypes);
   if (type === null) return null;
   const kind = `CREATE ${kept}${type === 'PROCEDURAL LANGUAGE' ? 'LANGUAGE' : type}`;

@@ -79,7 +79,8 @@ function settingsOf(manifest: DatabaseSettings | null, head: DumpHead): Options 
     const keys = ['ENCODING', 'LOCALE_PROVIDER', 'LOCALE', 'LC_COLLATE', 'LC_CTYPE', 'ICU_LOCALE', 'ICU_RULES', 'BUILTIN_LOCALE'];
     const given = keys.flatMap((key) => {
       const value = option(key);
-      return value === undefined ? [] : [[key, value] as const];
+      // Not named for libc here either: a newer pg_dump names it to 13 and 14.
+      return value === undefined || (key === 'LOCALE_PROVIDER' && /libc/i.test(value)) ? [] : [[key, value] as const];
     });
     const plain = (key: string) => (option(key) ?? '').replaceAll("'", '');
     return { options: given.map(([key, value]) => `${key} = ${value}`).join(' '), from: 'dump', encoding: plain('ENCODING'), locale: plain('LOCALE') || plain('LC_COLLATE') };

@@ -95,9 +95,9 @@ async function run(input: RestoreInput, context: Pick<StepContext, 'signal' | 'p
 
   const run = new Run(input, context, sessions, { control, admin, owner, restorer, database: made.name }, at);
   await run.main();
-  await run.afterData();
   await sessions.close(owner);
-  await run.settleOwnership();
+  await run.owners();
+  await run.grants();
   await run.last();
   await guardLogins(control, server.major, server.admin.user);
   const checker = await createChecker(control, server.major, made.name);
@@ -280,6 +280,7 @@ class Run {
       if (runtime !== 'containers') throw new StepEnded(restoreFindings.find('restore.untrusted-code', { what: [`${second} of the library ${first}`], line: at.line }));
     }
     if (row.contained === true && (runtime !== 'containers' || !(await this.#isUntrusted(row, sql)))) return undefined;
+    if (row.ofPlpgsql === true && !(await this.#ofPlpgsql(row, sql))) return undefined;
     return row;
   }
 
@@ -314,7 +315,7 @@ class Run {
     }
     if (setting !== null) this.#settings.set(setting, sql);
     if (isAdminSetting(sql)) await runSingle(admin, sql);
-    if (operation.kind.startsWith('CREATE')) this.#made = true;
+    if (operation.kind.startsWith('CREATE') && !placeholder.test(sql.toString('latin1', 0, 4000))) this.#made = true;
     if (runnable.test(operation.kind)) this.#code = true;
     this.#count.restorer++;
   }
@@ -324,7 +325,7 @@ class Run {
     const text = sql.toString('latin1', 0, 4000);
     // pg_dump --clean begins by dropping everything; a new database holds nothing.
     const absent = ['42P01', '42704', '42883', '3F000', '42703'];
-    if (!this.#made && absent.includes(sqlstate) && /^(?:DROP\b|ALTER\b.*\bDROP\b|SELECT pg_catalog\.lo_unlink\()/s.test(text)) return 'absentDrops';
+    if (!this.#made && absent.includes(sqlstate) && (placeholder.test(text) || /^(?:DROP\b|ALTER\b.*\bDROP\b|SELECT pg_catalog\.lo_unlink\()/s.test(text))) return 'absentDrops';
     // A pg_dump newer than its server lifts a timeout that the server has not; one older than its server takes for a
     // column's option what is the server's own mark (manifest.sql). Nothing of the database is lost with either.
     if (sqlstate === '42704' && /^SET \w+_timeout = 0;$/.test(text)) return 'unknownSettings';
@@ -380,14 +381,22 @@ class Run {
     return rows[0]?.may === true;
   }
 
-  /** Owners, grants, materialised views. */
-  async afterData(): Promise<void> {
-    const { control, admin, restorer } = this.#places;
-    const waiting = this.#deferred;
-    const foreign = await this.#extensionMembers();
-    waiting.late.unshift(...waiting.grants.filter((one) => foreign(one.sql)));
-    waiting.grants = waiting.grants.filter((one) => !foreign(one.sql));
+  // A handler out of any other library would make an untrusted language one that everybody may use.
+  async #ofPlpgsql(row: AdminRow, sql: Buffer): Promise<boolean> {
+    const functions = Object.values(row.text.exec(sql.toString('latin1'))?.groups ?? {}).filter((name) => name !== undefined);
+    const { rows } = await this.#places.control.query<{ all: boolean | null }>(
+      `SELECT pg_catalog.bool_and(p.probin IS NOT DISTINCT FROM '$libdir/plpgsql') AS all FROM pg_catalog.unnest($1::text[]) AS f (name)
+       LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regproc(f.name)`,
+      [functions],
+    );
+    return rows[0]?.all === true;
+  }
 
+  /** Nothing stays with the restorer, whose session has ended. Before the grants, which mean the owner's own. */
+  async owners(): Promise<void> {
+    const { control, restorer } = this.#places;
+    const waiting = this.#deferred;
+    await control.query(shellsTo(restorer.user));
     await control.query(`CREATE TEMP TABLE mine AS SELECT classid, objid FROM pg_catalog.pg_shdepend WHERE ${ownedHere} AND refobjid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = ${escapeLiteral(restorer.user)})`);
     await this.#phase('owners');
     const { rows } = await control.query<{ object: string }>(
@@ -398,8 +407,17 @@ class Run {
     );
     const stolen = rows[0];
     if (stolen !== undefined) throw this.#refused('ALTER … OWNER TO', stolen.object, waiting.owners[0]?.at ?? { line: 0, offset: 0 }, 'the object is not of the dump’s making');
+    await this.#settleOwnership();
+  }
+
+  /** Grants, and materialised views. */
+  async grants(): Promise<void> {
+    const waiting = this.#deferred;
+    const foreign = await this.#extensionMembers();
+    waiting.late.unshift(...waiting.grants.filter((one) => foreign(one.sql)));
+    waiting.grants = waiting.grants.filter((one) => !foreign(one.sql));
     await this.#phase('grants');
-    await admin.query('RESET SESSION AUTHORIZATION');
+    await this.#places.admin.query('RESET SESSION AUTHORIZATION');
     if (waiting.views.length > 0) await this.#views();
   }
 
@@ -430,8 +448,8 @@ class Run {
     await control.query(`DROP OWNED BY ${escapeIdentifier(filler.user)}; DROP ROLE ${escapeIdentifier(filler.user)}`);
   }
 
-  /** Nothing stays with the restorer: what the dump names no owner for goes to the configured role. */
-  async settleOwnership(): Promise<void> {
+  /** What the dump names no owner for goes to the configured role. */
+  async #settleOwnership(): Promise<void> {
     const { control, restorer } = this.#places;
     const name = escapeIdentifier(restorer.user);
     let heir = this.#input.owner;
@@ -528,6 +546,8 @@ const dblink = (verb: string, to: string): string => `DO $dblink$ DECLARE called
     JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND e.oid = d.refobjid
     WHERE e.extname = 'dblink' AND p.proname ~ '^dblink(_connect|_exec|_open|_send_query)?$' AND NOT EXISTS (SELECT FROM pg_catalog.pg_init_privs i WHERE i.classoid = d.classid AND i.objoid = p.oid)
   LOOP EXECUTE pg_catalog.format('${verb} EXECUTE ON FUNCTION %s ${to} PUBLIC', called.it); END LOOP; END $dblink$`;
+// How --clean takes a view out of a circle before it drops it; only an empty view may stand there when nothing else does.
+const placeholder = /^CREATE OR REPLACE VIEW \S.* AS\s+SELECT\s+NULL::/s;
 
 const runnable = /^(?:UNKNOWN|DO)\b|^CREATE (?:OR REPLACE )?(?:AGGREGATE|CAST|CONVERSION|DOMAIN|FUNCTION|OPERATOR|PROCEDURE|TEXT SEARCH|TRANSFORM|TYPE)/;
 
@@ -546,8 +566,14 @@ const handOverTo = (restorer: string): string => `DO $handover$ DECLARE made rec
     UNION ALL SELECT 'TYPE ' || pg_catalog.format_type(oid, NULL) FROM pg_catalog.pg_type WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid AND typtype IN ('b', 'p') AND typcategory <> 'A'
     UNION ALL SELECT pg_catalog.format('OPERATOR FAMILY %I.%I USING %I', n.nspname, f.opfname, a.amname) FROM pg_catalog.pg_opfamily f JOIN pg_catalog.pg_namespace n ON n.oid = f.opfnamespace JOIN pg_catalog.pg_am a ON a.oid = f.opfmethod WHERE f.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
     UNION ALL SELECT pg_catalog.format('OPERATOR CLASS %I.%I USING %I', n.nspname, c.opcname, a.amname) FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_namespace n ON n.oid = c.opcnamespace JOIN pg_catalog.pg_am a ON a.oid = c.opcmethod WHERE c.xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
+    UNION ALL SELECT pg_catalog.format('LANGUAGE %I', lanname) FROM pg_catalog.pg_language WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
     UNION ALL SELECT pg_catalog.format('SERVER %I', srvname) FROM pg_catalog.pg_foreign_server WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid
   LOOP EXECUTE pg_catalog.format('ALTER %s OWNER TO %I', made.what, ${escapeLiteral(restorer)}); END LOOP; END $handover$`;
+
+// A shell type that nothing filled: the admin had to make it, the dump says whose it is.
+const shellsTo = (restorer: string): string => `DO $shells$ DECLARE shell text; BEGIN
+  FOR shell IN SELECT pg_catalog.format_type(oid, NULL) FROM pg_catalog.pg_type t WHERE NOT typisdefined AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND objid = t.oid AND deptype = 'e')
+  LOOP EXECUTE pg_catalog.format('ALTER TYPE %s OWNER TO %I', shell, ${escapeLiteral(restorer)}); END LOOP; END $shells$`;
 
 const publicBackToAdmin = (restorer: string): string => `DO $public$ BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'public' AND pg_catalog.pg_get_userbyid(nspowner) = ${escapeLiteral(restorer)}) THEN ALTER SCHEMA public OWNER TO CURRENT_USER; END IF; END $public$`;

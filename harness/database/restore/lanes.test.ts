@@ -40,16 +40,25 @@ const cases: Readonly<Record<string, Case>> = {
   'alter-database': { before: "CREATE DATABASE lanes WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';\n\\connect lanes\n", sql: 'ALTER DATABASE lanes CONNECTION LIMIT = 7;', shows: ["SELECT datconnlimit AS it FROM pg_database WHERE datname = 'lanes'", '-1', '7'], near: ["ALTER DATABASE lanes SET session_preload_libraries = 'x';", 'ALTER DATABASE lanes RENAME TO other;', 'ALTER DATABASE lanes SET TABLESPACE x;'] },
   'role-in-database': { sql: "ALTER ROLE alice IN DATABASE restored SET work_mem TO '8MB';", near: ['ALTER ROLE alice SUPERUSER;', "ALTER ROLE ALL IN DATABASE restored SET work_mem TO '8MB';", "ALTER ROLE CURRENT_USER IN DATABASE restored SET role TO 'x';", "ALTER ROLE alice SET session_preload_libraries TO 'x';", "ALTER USER alice PASSWORD 'x';"] },
   extension: { sql: 'CREATE EXTENSION dblink WITH SCHEMA public;', near: ['CREATE EXTENSION dblink CASCADE;', "CREATE EXTENSION dblink VERSION '1.0';", 'CREATE EXTENSION dblink WITH SCHEMA public CASCADE;', 'ALTER EXTENSION dblink UPDATE;', 'ALTER EXTENSION dblink ADD FUNCTION public.evil();'] },
+  language: {
+    before: "CREATE FUNCTION public.handler() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';\nCREATE FUNCTION public.check_it(oid) RETURNS void LANGUAGE c STRICT AS '$libdir/plpgsql', 'plpgsql_validator';\n",
+    sql: 'CREATE TRUSTED PROCEDURAL LANGUAGE mine HANDLER public.handler VALIDATOR public.check_it;', near: ['CREATE LANGUAGE plpython3u;', 'CREATE LANGUAGE mine HANDLER public.handler INLINE public.a(1);', 'ALTER LANGUAGE mine RENAME TO yours;'],
+  },
   'comment-on-event-trigger': { before: eventTrigger, sql: "COMMENT ON EVENT TRIGGER lanes IS 'x';", refused: 'restore.statement-failed', near: [] },
   comment: { before: 'CREATE EXTENSION dblink WITH SCHEMA public;\n', sql: "COMMENT ON EXTENSION dblink IS 'x';", near: ["SECURITY LABEL FOR x ON TABLE public.t IS 'y';"] },
   'shell-type': { sql: 'CREATE TYPE public.shell;', near: ["CREATE TYPE public.shell AS ENUM ('a');", 'CREATE TYPE public.shell AS RANGE (subtype = integer, canonical = public.evil);', 'CREATE DOMAIN public.shell AS integer CHECK (public.evil(VALUE));'] },
   'base-type': { before: `CREATE TYPE public.base;\n${baseFunctions('base')}`, sql: baseType('base').trim(), near: ['CREATE TYPE public.base AS (a integer);', 'ALTER TYPE public.base SET (TYPMOD_IN = public.evil);'] },
   'function-by-symbol': { sql: "CREATE FUNCTION public.number(cstring) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'int4in';", near: ["CREATE FUNCTION public.f(a public.c DEFAULT '(1)') RETURNS integer LANGUAGE internal AS 'int4in';", "CREATE FUNCTION public.f(a public.c DEFAULT $$(1)$$) RETURNS integer LANGUAGE internal AS 'int4in';", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal SET x TO $$y$$ AS 'int4in';", "CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal AS $a$int4in$a$;"] },
   'leakproof-function': { sql: "CREATE FUNCTION public.tight(a integer DEFAULT 3) RETURNS boolean LANGUAGE sql IMMUTABLE LEAKPROOF AS $$ SELECT a > 1 $$;", near: ["CREATE FUNCTION public.f() RETURNS integer LANGUAGE sql AS ' LEAKPROOF ';", 'CREATE FUNCTION public.f() RETURNS integer LANGUAGE internal LEAKPROOF AS $a$int4in$a$;', 'ALTER FUNCTION public.f() LEAKPROOF;'] },
-  'untrusted-language': { contained: true, sql: 'CREATE PROCEDURAL LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR pg_catalog.plpgsql_validator;', near: ['CREATE LANGUAGE plwild HANDLER public.evil;', 'CREATE LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR public.evil;'] },
+  'untrusted-language': { contained: true, sql: 'CREATE PROCEDURAL LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR pg_catalog.plpgsql_validator;', near: ['CREATE LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR public.evil;'] },
   'untrusted-function': { contained: true, before: 'CREATE PROCEDURAL LANGUAGE plwild HANDLER pg_catalog.plpgsql_call_handler VALIDATOR pg_catalog.plpgsql_validator;\n', sql: "CREATE FUNCTION public.wild() RETURNS integer LANGUAGE plwild AS $$ BEGIN RETURN 1; END $$;", near: ["CREATE FUNCTION public.f() RETURNS integer LANGUAGE plpgsql AS ' LANGUAGE plwild ';"] },
+  'internal-aggregate': {
+    sql: 'CREATE AGGREGATE public.middle(double precision ORDER BY integer) (\n    SFUNC = ordered_set_transition,\n    STYPE = internal,\n    FINALFUNC = percentile_disc_final,\n    FINALFUNC_EXTRA\n);', refused: 'restore.statement-failed',
+    near: ["CREATE AGGREGATE public.a(integer) (SFUNC = public.evil, STYPE = public.c, INITCOND = '(1)', MSTYPE = internal);", "CREATE AGGREGATE public.a(integer) (SFUNC = int4pl, STYPE = integer, INITCOND = '0');"],
+  },
   'operator-class': { sql: 'CREATE OPERATOR CLASS public.ints FOR TYPE integer USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer,integer);', near: ['CREATE OPERATOR public.= (FUNCTION = public.evil, LEFTARG = integer, RIGHTARG = integer);'] },
   'binary-cast': { before: `CREATE TYPE public.cast_me;\n${baseFunctions('cast_me')}${baseType('cast_me')}`, sql: 'CREATE CAST (public.cast_me AS text) WITHOUT FUNCTION;', near: ['CREATE CAST (public.t AS text) WITH FUNCTION public.evil(public.t);', 'CREATE CAST (public.t AS text) WITH INOUT;'] },
+  transform: { sql: 'CREATE TRANSFORM FOR integer LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal), TO SQL WITH FUNCTION int4recv(internal));', near: [] },
   'text-search-code': { sql: 'CREATE TEXT SEARCH TEMPLATE public.simplest (INIT = dsimple_init, LEXIZE = dsimple_lexize);', near: ['CREATE TEXT SEARCH DICTIONARY public.d (TEMPLATE = public.simplest);', 'CREATE TEXT SEARCH CONFIGURATION public.c (PARSER = public.evil);'] },
   'access-method': { sql: 'CREATE ACCESS METHOD heaped TYPE TABLE HANDLER heap_tableam_handler;', near: ['CREATE ACCESS METHOD heaped TYPE TABLE HANDLER public.evil;', 'CREATE ACCESS METHOD heaped TYPE TABLE HANDLER pg_catalog.evil.evil;'] },
   'foreign-data-wrapper': { sql: 'CREATE FOREIGN DATA WRAPPER dummy VALIDATOR postgresql_fdw_validator;', near: ['CREATE FOREIGN DATA WRAPPER dummy VALIDATOR public.evil;', 'CREATE FOREIGN DATA WRAPPER dummy HANDLER public.evil VALIDATOR postgresql_fdw_validator;', 'ALTER FOREIGN DATA WRAPPER dummy VALIDATOR public.evil;'] },
@@ -77,7 +86,7 @@ describe('the text of each row', () => {
   });
 
   test.each(Object.entries(cases))('of %s takes its own and nothing that is only near to it', (id, { sql, near }) => {
-    const first = Buffer.from(sql.split('\n')[0] ?? '');
+    const first = Buffer.from(/^[^;]*;/.exec(sql)?.[0] ?? '');
     expect(adminRow(classify(first).kind, first)?.id).toBe(id);
     expect(near.filter((text) => adminRow(classify(Buffer.from(text)).kind, Buffer.from(text)) !== undefined)).toEqual([]);
   });
@@ -131,4 +140,9 @@ describe('on a server', () => {
       expect([withRow, without]).toEqual(shows === undefined ? [null, refused] : [shows[1], shows[2]]);
     });
   }
+
+  test('no handler but plpgsql’s own makes a language', async () => {
+    const file = rig.dump('handler', `${head}CREATE FUNCTION public.handler() RETURNS language_handler LANGUAGE internal AS 'int4in';\nCREATE TRUSTED PROCEDURAL LANGUAGE mine HANDLER public.handler;\n`);
+    expect((await rig.findings(file)).map(({ code }) => code)).toEqual(['restore.permission-denied']);
+  });
 });

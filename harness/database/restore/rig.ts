@@ -113,13 +113,14 @@ export async function query(login: Login, sql: string): Promise<Record<string, u
   }
 }
 
-async function dropDatabase(server: PostgresServer, name: string): Promise<void> {
+/** With the subscriptions in it, for which DROP DATABASE refuses it. */
+export async function dropDatabase(server: Pick<PostgresServer, 'admin'>, name: string): Promise<void> {
   const [there] = await query(server.admin, `SELECT FROM pg_database WHERE datname = '${name}'`);
   if (there === undefined) return;
   const login = { ...server.admin, database: name };
-  for (const { subname } of await query(login, 'SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())')) {
-    await query(login, `ALTER SUBSCRIPTION "${String(subname)}" SET (slot_name = NONE)`);
-    await query(login, `DROP SUBSCRIPTION "${String(subname)}"`);
+  for (const { name: subscription } of await query(login, 'SELECT quote_ident(subname) AS name FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())')) {
+    await query(login, `ALTER SUBSCRIPTION ${String(subscription)} SET (slot_name = NONE)`);
+    await query(login, `DROP SUBSCRIPTION ${String(subscription)}`);
   }
   await query(server.admin, `DROP DATABASE "${name}" WITH (FORCE)`);
 }

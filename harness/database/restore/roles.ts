@@ -55,13 +55,21 @@ export async function createChecker(control: Client, major: number, database: st
   const checker = await createActor(control, 'checker');
   const name = escapeIdentifier(checker.user);
   await control.query(`ALTER ROLE ${name} BYPASSRLS`);
-  await control.query(`GRANT pg_read_all_data TO ${name}`);
+  if (major >= 14) await control.query(`GRANT pg_read_all_data TO ${name}`);
+  else await control.query(memberOfOwners(checker.user));
   await control.query(`ALTER ROLE ${name} SET default_transaction_read_only = on`);
   await control.query(`ALTER ROLE ${name} SET lo_compat_privileges = on`);
   if (major >= 17) await control.query(`ALTER ROLE ${name} SET event_triggers = off`);
   await ensureConnect(control, checker.user, database);
   return checker;
 }
+
+// 13 has no role that reads everything. A grant on each table would show in its ACL, so there the checker is a member of
+// every ordinary role that owns something here, and its sessions are read-only by their setting alone.
+const memberOfOwners = (checker: string): string => `DO $owners$ DECLARE owner name; BEGIN
+  FOR owner IN SELECT DISTINCT r.rolname FROM pg_catalog.pg_shdepend d JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid
+    WHERE d.deptype = 'o' AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND NOT r.rolsuper
+  LOOP EXECUTE pg_catalog.format('GRANT %I TO %I', owner, ${escapeLiteral(checker)}); END LOOP; END $owners$`;
 
 /** A dump may revoke CONNECT from PUBLIC; only then is it granted by name, since the grant shows in the ACL. */
 export async function ensureConnect(control: Client, user: string, database: string): Promise<void> {
