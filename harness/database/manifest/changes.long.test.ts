@@ -19,7 +19,7 @@ const unmovable = ['subscription [dumped]', 'user mapping [dumped]'];
 /** What no pg_dump shows and no comparison may speak of. */
 const harmless = [
   'ANALYZE', 'REINDEX TABLE s.t', 'CLUSTER s.t USING t_e; ALTER TABLE s.t SET WITHOUT CLUSTER', 'ALTER SUBSCRIPTION sub ENABLE', 'ALTER SUBSCRIPTION sub DISABLE',
-  "UPDATE pg_attribute SET attoptions = '{pg_attver=1}' WHERE attrelid = 's.leaf'::regclass AND attname = 'x'", 'UPDATE s.leaf SET x = x', 'REFRESH MATERIALIZED VIEW s.m',
+  'UPDATE s.leaf SET x = x', 'REFRESH MATERIALIZED VIEW s.m',
   "UPDATE pg_collation SET collversion = '1' WHERE collname = 'sorted'", 'ALTER ROLE reader SET work_mem = $$1MB$$', 'COMMENT ON ROLE reader IS $$x$$',
 ];
 
@@ -49,7 +49,8 @@ needs.describe('every change', () => {
         const objects = sql.slice(sql.indexOf('object (type, class'), sql.indexOf("'kind', 'object'"));
         const named = new Set([...objects.replaceAll(/^\s*--.*$/gm, '').matchAll(/(?:jsonb_build_object\(|, |^\s+)'([a-z][A-Za-z]+)', (?!')/gm)].map((match) => match[1]));
         expect(named.size).toBeGreaterThan(130);
-        expect([...named].filter((part) => !written.has(part))).toEqual([]);
+        // A foreign table's part holds its server's name inside.
+        expect([...named].filter((part) => !written.has(part))).toEqual(['server']);
       } finally {
         await changed.close();
       }
