@@ -133,7 +133,7 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, parent, d
       -- From 18 on it is a constraint of its own, with a name (which pg_dump leaves out where it is this one), and never checked
       -- perhaps: what inherits from such a one comes back as a child's own.
       'notNull', CASE WHEN NOT a.attnotnull THEN 'no' WHEN NOT k.convalidated THEN 'not validated' ELSE 'yes' END,
-      'notNullName', CASE WHEN o.own THEN nullif(k.conname, concat(c.relname, '_', a.attname, '_not_null')) END,
+      'notNullName', CASE WHEN o.own OR c.relispartition THEN nullif(k.conname, concat(c.relname, '_', a.attname, '_not_null')) END,
       'notNullNoInherit', nullif(k.connoinherit, false),
       'notNullLocal', CASE WHEN i.child AND k.convalidated THEN o.own END,
       'notNullComment', (SELECT d.description FROM pg_description AS d WHERE d.classoid = 'pg_constraint'::regclass AND d.objoid = k.oid),

@@ -188,6 +188,7 @@ const specific: readonly Row[] = [
   ["COMMENT ON CONSTRAINT a_needed ON s.needs IS 'other'", 'column s.needs.a [notNullComment]', 18],
   ['ALTER TABLE s.leaf ADD CONSTRAINT leaf_x_not_null NOT NULL x NO INHERIT', 'column s.leaf.x [notNull, notNullNoInherit]', 18],
   ["UPDATE pg_constraint SET conislocal = true WHERE conrelid = 's.needs_child'::regclass AND conname = 'a_needed'", 'column s.needs_child.a [notNullLocal, notNullName]', 18],
+  ["UPDATE pg_constraint SET conname = 'other' WHERE conrelid = 's.needs_part'::regclass AND contype = 'n'", 'column s.needs_part.a [notNullName]', 18],
   // Constraints.
   ['ALTER TABLE s.t DROP CONSTRAINT t_check', ['- constraint t_check on s.child', '- constraint t_check on s.t']],
   ['ALTER TABLE s.leaf ADD CONSTRAINT more CHECK (x > 0)', '+ constraint more on s.leaf'],

@@ -77,5 +77,6 @@ CREATE UNIQUE INDEX t_nulls ON t (a, d) NULLS NOT DISTINCT;
 SET search_path = s, public;
 CREATE TABLE needs (a int CONSTRAINT a_needed NOT NULL, b int NOT NULL, c int); COMMENT ON CONSTRAINT a_needed ON needs IS 'a not null';
 CREATE TABLE needs_child (q int) INHERITS (needs);
+CREATE TABLE needs_parted (a int NOT NULL) PARTITION BY LIST (a); CREATE TABLE needs_part PARTITION OF needs_parted FOR VALUES IN (1);
 CREATE DOMAIN needed AS int CONSTRAINT needed_so NOT NULL;
 ALTER TABLE needs ADD CONSTRAINT unenforced CHECK (c > 0) NOT ENFORCED;
