@@ -9,7 +9,7 @@ const count = Number(process.env['FLIPS'] ?? 60);
 const needs = needing('psql18', 'pg_dump18');
 needs.test(`no byte of a dump changes unseen (${count}, seed ${seed})`, async () => {
   const { table, bytes, survivors } = await flipBytes(count, seed, { psql: needs.path('psql18'), pgDump: needs.path('pg_dump18') });
-  console.log(JSON.stringify({ seed, bytes, ...table }));
+  process.stdout.write(`${JSON.stringify({ seed, bytes, ...table })}\n`);
   expect(survivors).toEqual([]);
   expect(Object.values(table).reduce((sum, one) => sum + one, 0)).toBe(count);
   // Both happen, or the experiment shows nothing.
