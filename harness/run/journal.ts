@@ -5,11 +5,20 @@ import type { RunEvent } from './execute.ts';
 
 export class JournalWriter {
   readonly #file: number;
+  #broken: Error | null = null;
   constructor(path: string) {
     this.#file = openSync(path, 'a', 0o600);
   }
+  /** @throws the file system's error, from then on always: a full disk may have taken the first part of a line, and nothing may follow that. */
   readonly write = (event: RunEvent): void => {
-    writeSync(this.#file, `${JSON.stringify(event)}\n`);
+    if (this.#broken !== null) throw this.#broken;
+    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    try {
+      for (let written = 0; written < line.length;) written += writeSync(this.#file, line, written);
+    } catch (error) {
+      this.#broken = error as Error;
+      throw error;
+    }
   };
 }
 

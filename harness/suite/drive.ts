@@ -92,7 +92,7 @@ function makeVitest({ root, drill, checks }: Pick<DriveOptions<unknown>, 'root' 
   );
 }
 
-type FoldOptions = Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill' | 'signal'>;
+type FoldOptions = Pick<DriveOptions<unknown>, 'root' | 'steps' | 'onEvent' | 'drill' | 'signal' | 'order'>;
 
 class Fold implements Reporter {
   readonly #options: FoldOptions;
@@ -102,6 +102,8 @@ class Fold implements Reporter {
   /** Tests of check files that have become steps. */
   readonly #taken = new Set<string>();
   #running: string | null = null;
+  /** The first step that failed without a word in the journal, and the file system's reason. */
+  #untold: { readonly step: string; readonly error: string } | null = null;
   #loose: SerializedError[] = [];
   #worker: number | null = null;
 
@@ -147,6 +149,8 @@ class Fold implements Reporter {
     const step = test.meta().step;
     if (step === undefined) this.#takeCheck(test);
     else this.#agreed.add(`${step} ${test.result().state}`);
+    const code = test.result().errors?.[0]?.['code'];
+    if (step !== undefined && typeof code === 'string') this.#untold ??= { step, error: code };
   }
 
   onTestModuleEnd(module: TestModule): void {
@@ -177,6 +181,11 @@ class Fold implements Reporter {
       this.#options.steps[index] = { ...step, outcome: 'errored', reason: 'the test runner did not confirm it' };
     }
     const lost = this.#running;
+    const untold = this.#untold;
+    if (untold !== null && (lost === null || lost === untold.step)) {
+      this.take({ event: 'ended', step: untold.step, result: this.#result([runFindings.find('run.report-unwritten', { path: this.#options.order.journal, error: untold.error })]) });
+      return;
+    }
     if (lost !== null) {
       const step = this.#options.steps.find((candidate) => candidate.id === lost);
       // Killed by the command itself, it has not died of anything.
