@@ -66,7 +66,7 @@ for (const [major, dumper] of majors) {
       ...(major === 13 ? [['rows of several with a generated column, on 13', 'app.clients', 'cannot insert into column "up"', ['--rows-per-insert=7']] as const] : []),
       ...(major === 18 ? [
         ['floats at their edge, rounded by --extra-float-digits', 'app.every_type', 'is out of range for type', ['--extra-float-digits=0']],
-        ['one schema that needs what is in another', 'app.of_extensions', 'schema "ext" does not exist', ['--schema=app']],
+        ['one schema that needs what is in another', 'app.in_language', 'schema "ext" does not exist', ['--schema=app']],
         ['a materialised view over a table whose policies bind its owner', 'public.mv', 'query would be affected by row-level security policy', [], {
           name: 'forced', encoding: 'UTF8',
           sql: 'CREATE TABLE t (a integer); ALTER TABLE t OWNER TO app_owner; ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW mv AS SELECT a FROM t; ALTER MATERIALIZED VIEW mv OWNER TO app_owner',
