@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { writeDump } from './data.ts';
+import { inspectDump } from '../database/dump/inspect.ts';
+import { writeDump, writeTables } from './data.ts';
 import { measure } from './measure.ts';
 import { type Contender, pair, spread } from './pair.ts';
 
@@ -119,5 +120,12 @@ describe('the generated dump', () => {
     expect(head).toContain('Dumped from database version 18');
     expect(blocks.map((block) => block.slice(1, block.indexOf('\n\\.')).split('\n').length)).toEqual(Object.values(made[0]?.rows ?? {}));
     expect(text.slice(-100)).toContain('PostgreSQL database dump complete');
+  });
+
+  test('of many tables is read as what it says that it is', async () => {
+    const made = await writeTables(join(directory, 'tables.sql.gz'), { tables: 30 });
+    const { tables, copies, constraints, indexes, sequences, roles, unknown, decompressedBytes } = await inspectDump(made.path);
+    expect({ rows: Object.fromEntries(copies.map(({ name, rows }) => [name.at(-1), rows])), unknown: unknown.count, roles, decompressedBytes }).toEqual({ rows: made.rows, unknown: 0, roles: ['app', 'reader'], decompressedBytes: made.plainBytes });
+    expect([tables, constraints, indexes, sequences].map((list) => list.length)).toEqual([30, 60, 30, 30]);
   });
 });

@@ -20,20 +20,54 @@ const tables = {
 /** Writes about `bytes` of SQL, gzipped at pg_dump's usual level 6. */
 export async function writeDump(path: string, options: { readonly seed: number; readonly bytes: number; readonly signal?: AbortSignal }): Promise<GeneratedDump> {
   const count = { plainBytes: 0, media: 0, messages: 0 };
-  const text = function* (): Generator<Buffer> {
-    for (const chunk of dumpText(options, count)) {
-      const bytes = Buffer.from(chunk);
-      count.plainBytes += bytes.length;
-      yield bytes;
+  await write(path, dumpText(options, count), count, options.signal);
+  return { path, plainBytes: count.plainBytes, rows: { media_objects: count.media, messages: count.messages } };
+}
+
+/** Writes the dump of so many tables of two rows each, in pg_dump's order: each with an owner, an identity column, a key, an index, a reference, a comment and a grant. */
+export async function writeTables(path: string, options: { readonly tables: number; readonly signal?: AbortSignal }): Promise<GeneratedDump> {
+  const count = { plainBytes: 0 };
+  await write(path, tablesText(options.tables), count, options.signal);
+  return { path, plainBytes: count.plainBytes, rows: Object.fromEntries(Array.from({ length: options.tables }, (_, at) => [nameOf(at), 2])) };
+}
+
+async function write(path: string, text: Iterable<string>, count: { plainBytes: number }, signal: AbortSignal | undefined): Promise<void> {
+  const bytes = function* (): Generator<Buffer> {
+    for (const chunk of text) {
+      const whole = Buffer.from(chunk);
+      count.plainBytes += whole.length;
+      yield whole;
     }
   };
-  await pipeline(Readable.from(text(), { objectMode: false }), createGzip({ level: 6 }), createWriteStream(path, { mode: 0o600 }), { signal: options.signal });
-  return { path, plainBytes: count.plainBytes, rows: { media_objects: count.media, messages: count.messages } };
+  await pipeline(Readable.from(bytes(), { objectMode: false }), createGzip({ level: 6 }), createWriteStream(path, { mode: 0o600 }), { signal });
+}
+
+const preamble = "--\n-- PostgreSQL database dump\n--\n\n\\restrict bench\n\n-- Dumped from database version 18.4\n-- Dumped by pg_dump version 18.6\n\nSET statement_timeout = 0;\nSET lock_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\nSET check_function_bodies = false;\nSET xmloption = content;\nSET client_min_messages = warning;\nSET row_security = off;\n\nSET default_tablespace = '';\n\nSET default_table_access_method = heap;\n\n";
+const footer = '--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict bench\n\n';
+
+const nameOf = (at: number): string => `tenant_${String(at).padStart(5, '0')}`;
+const entry = (name: string, type: string, sql: string): string => `--\n-- Name: ${name}; Type: ${type}; Schema: public; Owner: app\n--\n\n${sql}\n\n\n`;
+
+function* tablesText(tables: number): Generator<string> {
+  const each = function* (sql: (name: string, at: number) => string): Generator<string> {
+    for (let at = 0; at < tables; at += 1) yield sql(nameOf(at), at);
+  };
+  yield preamble;
+  yield* each((name) => entry(name, 'TABLE', `CREATE TABLE public.${name} (\n    id bigint NOT NULL,\n    parent bigint,\n    name text DEFAULT 'none'::text NOT NULL,\n    at timestamp with time zone DEFAULT now(),\n    amount numeric(12,2),\n    CONSTRAINT ${name}_amount CHECK ((amount >= (0)::numeric))\n);\n\n\nALTER TABLE public.${name} OWNER TO app;`)
+    + entry(`COLUMN ${name}.amount`, 'COMMENT', `COMMENT ON COLUMN public.${name}.amount IS 'of ${name}';`)
+    + entry(`${name}_id_seq`, 'SEQUENCE', `ALTER TABLE public.${name} ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (\n    SEQUENCE NAME public.${name}_id_seq\n    START WITH 1\n    INCREMENT BY 1\n    NO MINVALUE\n    NO MAXVALUE\n    CACHE 1\n);`));
+  yield* each((name) => entry(name, 'TABLE DATA', `COPY public.${name} (id, parent, name, at, amount) FROM stdin;\n1\t\\N\tfirst\t2026-11-24 00:00:00+00\t1.00\n2\t1\tsecond\t2026-11-24 00:00:01+00\t2.00\n\\.`));
+  yield* each((name) => entry(`${name}_id_seq`, 'SEQUENCE SET', `SELECT pg_catalog.setval('public.${name}_id_seq', 2, true);`));
+  yield* each((name) => entry(`${name} ${name}_pkey`, 'CONSTRAINT', `ALTER TABLE ONLY public.${name}\n    ADD CONSTRAINT ${name}_pkey PRIMARY KEY (id);`));
+  yield* each((name) => entry(`${name}_by_name`, 'INDEX', `CREATE INDEX ${name}_by_name ON public.${name} USING btree (name);`));
+  yield* each((name, at) => entry(`${name} ${name}_parent_fkey`, 'FK CONSTRAINT', `ALTER TABLE ONLY public.${name}\n    ADD CONSTRAINT ${name}_parent_fkey FOREIGN KEY (parent) REFERENCES public.${nameOf(Math.max(0, at - 1))}(id);`));
+  yield* each((name) => entry(`TABLE ${name}`, 'ACL', `GRANT SELECT ON TABLE public.${name} TO reader;`));
+  yield footer;
 }
 
 function* dumpText({ seed, bytes }: { seed: number; bytes: number }, count: { plainBytes: number; media: number; messages: number }): Generator<string> {
   const random = randomBits(seed);
-  yield `--\n-- PostgreSQL database dump\n--\n\n\\restrict bench\n\n-- Dumped from database version 18.4\n-- Dumped by pg_dump version 18.6\n\nSET statement_timeout = 0;\nSET lock_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\nSET check_function_bodies = false;\nSET xmloption = content;\nSET client_min_messages = warning;\nSET row_security = off;\n\nSET default_tablespace = '';\n\nSET default_table_access_method = heap;\n\n`;
+  yield preamble;
   for (const [name, { columns }] of Object.entries(tables)) yield `--\n-- Name: ${name}; Type: TABLE; Schema: public; Owner: -\n--\n\nCREATE TABLE public.${name} (\n    ${columns.replaceAll(', ', ',\n    ')}\n);\n\n\n`;
 
   // Some 92 bytes for a media object and 300 for a message; the media come first, so their number is settled beforehand.
@@ -49,7 +83,8 @@ function* dumpText({ seed, bytes }: { seed: number; bytes: number }, count: { pl
     yield* batches(batchRows, (id) => message(from + id, media, random));
   }
   yield '\\.\n\n\n';
-  yield "--\n-- Name: media_objects media_objects_pkey; Type: CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.media_objects\n    ADD CONSTRAINT media_objects_pkey PRIMARY KEY (id);\n\n\n--\n-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.messages\n    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);\n\n\n--\n-- Name: messages_by_chat; Type: INDEX; Schema: public; Owner: -\n--\n\nCREATE INDEX messages_by_chat ON public.messages USING btree (chat, sent_at);\n\n\n--\n-- Name: messages messages_media_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.messages\n    ADD CONSTRAINT messages_media_id_fkey FOREIGN KEY (media_id) REFERENCES public.media_objects(id);\n\n\n--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict bench\n\n";
+  yield "--\n-- Name: media_objects media_objects_pkey; Type: CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.media_objects\n    ADD CONSTRAINT media_objects_pkey PRIMARY KEY (id);\n\n\n--\n-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.messages\n    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);\n\n\n--\n-- Name: messages_by_chat; Type: INDEX; Schema: public; Owner: -\n--\n\nCREATE INDEX messages_by_chat ON public.messages USING btree (chat, sent_at);\n\n\n--\n-- Name: messages messages_media_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.messages\n    ADD CONSTRAINT messages_media_id_fkey FOREIGN KEY (media_id) REFERENCES public.media_objects(id);\n\n\n";
+  yield footer;
 }
 
 const batchRows = 500;

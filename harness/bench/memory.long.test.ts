@@ -11,7 +11,7 @@ import { openScratch, type Scratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { type EmbeddedServer, startEmbedded } from '../servers/embedded.ts';
 import { type AgeKey, encryptFile, generateKey } from '../stores/age.ts';
-import { type GeneratedDump, writeDump } from './data.ts';
+import { type GeneratedDump, writeDump, writeTables } from './data.ts';
 import { measure } from './measure.ts';
 
 const signal = new AbortController().signal;
@@ -50,6 +50,14 @@ describe.runIf(process.platform === 'linux')('memory does not grow with the back
     await peaks('inspect', (dump, result) => [dump.path, result], '', async (dump, result) => {
       expect(result).toEqual({ rows: dump.rows, plainBytes: dump.plainBytes });
     });
+  }, 60_000);
+
+  test('while it is inspected, with as many tables as there may be', async () => {
+    const dump = await writeTables(join(scratch.work, 'tables.sql.gz'), { tables: 20_000, signal });
+    const result = join(scratch.work, 'result.json');
+    const { peakBytes } = await measure({ program: process.execPath, words: [join(import.meta.dirname, 'ours.ts'), 'inspect', dump.path, result], signal });
+    expect(JSON.parse(readFileSync(result, 'utf8'))).toEqual({ rows: dump.rows, plainBytes: dump.plainBytes });
+    expect(peakBytes ?? Number.NaN).toBeLessThan(limitBytes);
   }, 60_000);
 
   test('while it is restored', async () => {

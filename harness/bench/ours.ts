@@ -1,21 +1,12 @@
 // Stages of ours as a process of its own, so that its memory is its own. Started by the bench and its tests, never by hand:
-// `inspect DUMP RESULT`; `restore DUMP RESULT` with the server as JSON on stdin; `decrypt STORE RESULT KEY ENGINE`, which
+// `inspect DUMP RESULT [TIMES]`; `restore DUMP RESULT` with the server as JSON on stdin; `decrypt STORE RESULT KEY ENGINE`, which
 // fetches from a directory first, with the age identity on stdin; `fetch KEY RESULT` and `list KEY RESULT` with a bucket as
 // JSON on stdin.
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { inspectDump } from '../database/dump/inspect.ts';
-import { readDump } from '../database/dump/read.ts';
-import { executeRestore } from '../database/restore/execute.ts';
-import { planRestore } from '../database/restore/plan.ts';
 import type { PostgresServer } from '../servers/postgres.ts';
-import { decryptArtifact } from '../stores/age.ts';
 import type { S3Credential, S3StoreConfig } from '../stores/config.ts';
-import { directoryStore } from '../stores/directory.ts';
-import { fetchArtifact } from '../stores/fetch.ts';
-import { openStore } from '../stores/open.ts';
 import type { ReadableStore, StoredObject } from '../stores/store.ts';
-import { verifyStored } from '../stores/verify.ts';
 
 const [stage, from = '', result = '', key = '', engine = ''] = process.argv.slice(2);
 const quiet = { signal: new AbortController().signal, progress: (): void => undefined };
@@ -24,6 +15,7 @@ const stdin = (): unknown => JSON.parse(readFileSync(0, 'utf8'));
 
 async function bucket(): Promise<ReadableStore> {
   const { config, credential } = stdin() as { config: S3StoreConfig; credential: S3Credential };
+  const { openStore } = await import('../stores/open.ts');
   return openStore(config, { [config.name]: credential });
 }
 
@@ -33,12 +25,17 @@ async function objectOf(store: ReadableStore, name: string): Promise<StoredObjec
   return object;
 }
 
+// Each loads what it needs and no more: a library that a stage never calls is none of its memory.
 const stages: Readonly<Record<string, () => Promise<unknown>>> = {
   inspect: async () => {
+    const { inspectDump } = await import('../database/dump/inspect.ts');
+    // One that is not the last is forgotten.
+    for (let left = Number(key); left > 1; left -= 1) await inspectDump(from, { signal: quiet.signal });
     const inventory = await inspectDump(from, { signal: quiet.signal });
     return { rows: Object.fromEntries(inventory.copies.map((copy) => [copy.name.at(-1) ?? '', copy.rows])), plainBytes: inventory.decompressedBytes };
   },
   restore: async () => {
+    const [{ inspectDump }, { readDump }, { executeRestore }, { planRestore }] = await Promise.all([import('../database/dump/inspect.ts'), import('../database/dump/read.ts'), import('../database/restore/execute.ts'), import('../database/restore/plan.ts')]);
     // Inspection is part of our time: nothing is restored that was not inspected.
     const inventory = await inspectDump(from, { signal: quiet.signal });
     const server = stdin() as PostgresServer;
@@ -49,12 +46,14 @@ const stages: Readonly<Record<string, () => Promise<unknown>>> = {
     return { database: restored.database };
   },
   decrypt: async () => {
+    const [{ directoryStore }, { fetchArtifact }, { verifyStored }, { decryptArtifact }] = await Promise.all([import('../stores/directory.ts'), import('../stores/fetch.ts'), import('../stores/verify.ts'), import('../stores/age.ts')]);
     const store = directoryStore(from);
     const stored = verifyStored(await fetchArtifact(store, await objectOf(store, key), dirname(result), quiet));
     const plain = await decryptArtifact(stored, readFileSync(0, 'utf8'), dirname(result), { ...quiet, ageBinary: engine === 'library' ? 'library' : 'auto' });
     return { bytes: plain.bytes, sha256: plain.sha256, engine: plain.engine };
   },
   fetch: async () => {
+    const { fetchArtifact } = await import('../stores/fetch.ts');
     const store = await bucket();
     const { path, bytes, sha256 } = await fetchArtifact(store, await objectOf(store, from), dirname(result), quiet);
     rmSync(path);

@@ -67,6 +67,10 @@ export const dumpFindings = defineFindings({
     ({ line, limitBytes }) => `the statement or row at line ${line} is larger than ${limitBytes} bytes`,
     () => 'If such a value is yours, raise the limit on a statement in the configuration, and give the machine that much memory twice.',
   ),
+  'dump.too-many-statements': obstacle<{ line: number; limitBytes: number }>(
+    ({ line, limitBytes }) => `the statements of the dump, without any rows, are too many to be listed in ${limitBytes} bytes; the list is full at line ${line}`,
+    () => 'A database of a million tables or two million large objects makes as many. If it is not yours, treat the file as hostile; if it is, dump its schemas one by one.',
+  ),
   'dump.syntax': defect<{ what: string; line: number }>(
     ({ what, line }) => `the dump holds what no pg_dump writes: ${what}, at line ${line}`,
     () => 'Bytes of the dump were lost or changed before it was compressed: look for another copy of the same set, else use an older one.',

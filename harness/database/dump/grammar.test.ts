@@ -14,7 +14,7 @@ const dumps: readonly (readonly [name: string, sql: () => Buffer])[] = [
 
 function itemsOf(dump: Buffer): DumpItem[] {
   const reader = new DumpReader();
-  const items = reader.push(dump);
+  const items = [...reader.push(dump)];
   reader.end();
   return items;
 }

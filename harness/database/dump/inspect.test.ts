@@ -6,20 +6,20 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { sampleUnit } from '../../../fixtures/sample/unit.ts';
 import { StepEnded } from '../../run/finding.ts';
-import { inspectDump } from './inspect.ts';
+import { inspectDump, type InspectOptions } from './inspect.ts';
 import type { Inventory } from './inventory.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'inspect-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-async function inspect(sql: string): Promise<Inventory> {
+async function inspect(sql: string, options: InspectOptions = {}): Promise<Inventory> {
   const path = join(directory, 'dump.sql.gz');
   writeFileSync(path, gzipSync(Buffer.from(sql, 'latin1')));
-  return inspectDump(path);
+  return inspectDump(path, options);
 }
-async function codesOf(sql: string): Promise<string[]> {
+async function codesOf(sql: string, options: InspectOptions = {}): Promise<string[]> {
   try {
-    await inspect(sql);
+    await inspect(sql, options);
   } catch (error) {
     if (error instanceof StepEnded) return error.findings.map((finding) => finding.code);
     throw error;
@@ -54,7 +54,9 @@ describe('the sample, which the real pg_dump wrote', () => {
     expect(found.indexes).toHaveLength(12);
     expect(names(found.constraints)).toContain('public.support_tickets.support_tickets_client_id_fkey');
     // Every byte of the plain dump lies in one of its items, in order.
-    expect(found.entries.map(({ ordinal }) => ordinal)).toEqual(found.entries.map(({ ordinal }) => ordinal).toSorted((a, b) => a - b));
+    const ordinals = Array.from(found.entries, ({ ordinal }) => ordinal);
+    expect(ordinals).toHaveLength(found.entries.length);
+    expect(ordinals).toEqual(ordinals.toSorted((a, b) => a - b));
   });
 });
 
@@ -103,5 +105,38 @@ describe('each thing that a dump of pg_dump is not', () => {
     for (let end = header.length; end < healthy.length; end += 1) {
       expect(await codesOf(healthy.slice(0, end)), `cut after ${end} bytes`).toEqual([expect.stringMatching(/^dump\.(?:footer-missing|no-tables|header-missing)$/)]);
     }
+  });
+});
+
+test('the constraints of tables are listed, not those of domains', async () => {
+  const { constraints, entries } = await inspect(healthy.replace(rows, 'ALTER TABLE ONLY public.t\n    ADD CONSTRAINT t_key PRIMARY KEY (id);\nALTER DOMAIN public.d ADD CONSTRAINT d_check CHECK ((VALUE > 0)) NOT VALID;\n'));
+  expect(constraints).toEqual([['public', 't', 't_key']]);
+  expect(Array.from(entries, ({ kind }) => kind)).toEqual(['CREATE TABLE', 'ALTER TABLE … ADD CONSTRAINT PRIMARY KEY', 'ALTER DOMAIN … ADD CONSTRAINT CHECK']);
+});
+
+describe('a bomb of statements', () => {
+  const maxInventoryBytes = 80_000;
+  const thousand = (sql: (at: number) => string): string => healthy.replace(table, table + Array.from({ length: 1000 }, (_, at) => sql(at)).join(''));
+  test.each<[string, string]>([
+    ['of objects', thousand((at) => `CREATE SCHEMA s${at};\n`)],
+    ['of settings', thousand((at) => `SET work_mem = ${at};\n`)],
+    ['of one-row tables', thousand((at) => `INSERT INTO public.t${at} VALUES (1);\n`)],
+    ['of roles', healthy.replace(table, `${table}GRANT SELECT ON TABLE public.t TO ${Array.from({ length: 1000 }, (_, at) => `r${at}`).join(', ')};\n`)],
+    ['of long names', healthy.replace(table, `${table}CREATE SCHEMA ${'s'.repeat(100_000)};\n`)],
+    ['of columns', healthy.replace('(id, body)', `(${'id, '.repeat(50_000)}body)`)],
+  ])('%s ends where its list would outgrow the memory for it', async (_, sql) => {
+    expect(await codesOf(sql, { maxInventoryBytes })).toEqual(['dump.too-many-statements']);
+    expect(await codesOf(sql)).toEqual([]);
+  });
+
+  test('of what is one entry, or none, takes no more than one', async () => {
+    for (const sql of ["INSERT INTO public.t VALUES (1, 'one');\n", 'SELECT 1;\n', '-- Name: t; Type: TABLE\n', ';']) {
+      expect(await codesOf(thousand(() => sql), { maxInventoryBytes }), sql).toEqual([]);
+    }
+  });
+
+  test('that are each a finding tells the first hundred, and whatever else there is', async () => {
+    const codes = await codesOf(thousand(() => '\\! id\n').slice(0, -footer.length));
+    expect(codes).toEqual([...Array.from({ length: 100 }, () => 'dump.meta-command'), 'dump.footer-missing']);
   });
 });

@@ -2,28 +2,35 @@
 import type { Finding } from '../../run/finding.ts';
 import { StepEnded } from '../../run/finding.ts';
 import { classify, copyOf, extensionOf, identitySequenceOf, isPartitioned, settingOf } from './classify.ts';
+import { EntryList } from './entries.ts';
 import { dumpFindings } from './findings.ts';
 import type { Caps, GunzipOptions, Measured } from './gunzip.ts';
 import { defaultCaps, gunzip } from './gunzip.ts';
-import type { CopyBlock, Inventory, Name, PlanEntry, TableEntry } from './inventory.ts';
+import { withHeader } from './header.ts';
+import type { Inventory, Name } from './inventory.ts';
 import type { Classified, DumpItem, Place } from './items.ts';
+import { Lists } from './lists.ts';
 import { MetaCommands } from './meta.ts';
 import type { ReaderOptions } from './reader.ts';
-import { defaultReaderOptions, readItems } from './reader.ts';
+import { DumpReader, defaultReaderOptions } from './reader.ts';
 
 export interface InspectOptions extends Partial<ReaderOptions>, Pick<GunzipOptions, 'signal' | 'progress'> {
   readonly caps?: Caps | undefined;
+  /** About the most memory that the inventory may take. Default: 1 GiB; a dump of 20,000 tables takes 20 MB. */
+  readonly maxInventoryBytes?: number;
 }
 
 /** @throws StepEnded with every `dump.*` finding there is; the file system's error. */
 export async function inspectDump(file: string, options: InspectOptions = {}): Promise<Inventory> {
   let measured: Measured | null = null;
   const chunks = gunzip(file, { caps: options.caps ?? defaultCaps, signal: options.signal, progress: options.progress, ended: (result) => (measured = result) });
-  const inspection = new Inspection();
+  const inspection = new Inspection(options.maxInventoryBytes ?? 2 ** 30);
   try {
-    for await (const items of readItems(withHeader(chunks), { maxStatementBytes: options.maxStatementBytes ?? defaultReaderOptions.maxStatementBytes })) {
-      for (const item of items) inspection.take(item);
+    const reader = new DumpReader({ maxStatementBytes: options.maxStatementBytes ?? defaultReaderOptions.maxStatementBytes });
+    for await (const chunk of withHeader(chunks)) {
+      for (const item of reader.push(chunk)) inspection.take(item);
     }
+    reader.end();
   } catch (error) {
     if (error instanceof StepEnded) throw new StepEnded([...inspection.findings, ...error.findings]);
     throw error;
@@ -32,54 +39,22 @@ export async function inspectDump(file: string, options: InspectOptions = {}): P
   return inspection.end(measured);
 }
 
-const headerBytes = 64;
-
-/** Passes the chunks on once the first bytes are pg_dump's. */
-async function* withHeader(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  let head: Buffer | null = Buffer.alloc(0);
-  for await (const chunk of chunks) {
-    if (head === null) {
-      yield chunk;
-      continue;
-    }
-    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-    if (head.length < headerBytes) continue;
-    checkHeader(head);
-    yield head;
-    head = null;
-  }
-  if (head !== null && head.length > 0) {
-    checkHeader(head);
-    yield head;
-  }
-}
-
-function checkHeader(head: Buffer): void {
-  const text = head.toString('latin1', 0, 512);
-  if (/^--\r?\n-- PostgreSQL database dump\r?\n/.test(text)) return;
-  const looksLike = text.startsWith('PGDMP') ? 'a custom-format dump (pg_dump -Fc)'
-    : text.startsWith('toc.dat\0') ? 'a tar-format dump (pg_dump -Ft)'
-    : /^--\r?\n-- PostgreSQL database cluster dump\r?\n/.test(text) ? 'the output of pg_dumpall'
-    : /^(?:\xff\xfe|\xfe\xff|\xef\xbb\xbf)/.test(text) ? 'text with a byte order mark, as PowerShell writes it'
-    : text.startsWith('\x1f\x8b') ? 'gzip data once more'
-    : 'something else';
-  throw new StepEnded(dumpFindings.find('dump.header-missing', { looksLike }));
-}
-
 const placesKept = 100;
+// About what one takes: packed, and as an object.
+const [bytesPerEntry, bytesPerObject] = [80, 400];
 const foldable = new Set(['INSERT', 'SELECT lowrite', 'UNKNOWN']);
-type Open<T> = { -readonly [K in keyof T]: T[K] };
 
 class Inspection {
   readonly findings: Finding[] = [];
-  readonly #entries: Open<PlanEntry>[] = [];
-  readonly #copies: Open<CopyBlock>[] = [];
+  readonly #maxBytes: number;
+  /** About what is kept so far. */
+  #bytes = 0;
+  readonly #entries = new EntryList();
+  readonly #lists = new Lists();
   readonly #inserts = new Map<string, { readonly name: Name; count: number }>();
   readonly #kinds = new Map<string, number>();
   readonly #roles = new Set<string>();
   readonly #extensions: { name: string; schema: string | null }[] = [];
-  readonly #tables: TableEntry[] = [];
-  readonly #names = new Map<keyof typeof groups, Name[]>();
   readonly #unknownPlaces: Place[] = [];
   readonly #meta = new MetaCommands();
   #serverVersion: string | null = null;
@@ -87,17 +62,20 @@ class Inspection {
   #encoding: string | null = null;
   #standardStrings = true;
   #database: string | null = null;
-  #ordinal = 0;
   /** 1: its line was seen, 2: the `--` behind it too. */
   #footer = 0;
   #line = 1;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   take(item: DumpItem): void {
     this.#line = item.at.line;
     if (this.#footer > 0) this.#behindFooter(item);
     switch (item.kind) {
       case 'comment':
-        this.#comment(item.line.toString('latin1'));
+        this.#comment(item.line);
         return;
       case 'meta': {
         const refused = this.#meta.refuses(item.line.toString('utf8'), this.#database);
@@ -113,9 +91,7 @@ class Inspection {
       case 'copy-data':
         return;
       case 'copy-end': {
-        const copy = this.#copies.at(-1) as Open<CopyBlock>;
-        copy.rows = item.rows;
-        copy.bytes = item.bytes;
+        this.#lists.copies.end(item.rows, item.bytes);
       }
     }
   }
@@ -124,12 +100,15 @@ class Inspection {
   end(measured: Measured): Inventory {
     if (this.#footer < 2 || this.#meta.isOpen) {
       this.#find(dumpFindings.find('dump.footer-missing', { where: this.#where(), line: this.#line }));
-    } else if (this.#tables.length === 0) {
-      this.#find(dumpFindings.find('dump.no-tables', { statements: String(this.#ordinal) }));
+    } else if (this.#lists.tables === 0) {
+      this.#find(dumpFindings.find('dump.no-tables', { statements: String(this.#entries.statements) }));
     }
     if (this.findings.length > 0) throw new StepEnded(this.findings);
-    const names = (group: keyof typeof groups): readonly Name[] => this.#names.get(group) ?? [];
-    return {
+    return this.#inventory(measured);
+  }
+
+  #inventory(measured: Measured): Inventory {
+    return this.#lists.beside({
       serverVersion: this.#serverVersion as string,
       serverMajor: Number.parseInt(this.#serverVersion as string, 10),
       dumpVersion: this.#dumpVersion as string,
@@ -141,29 +120,19 @@ class Inspection {
       ...measured,
       extensions: this.#extensions,
       roles: [...this.#roles].sort(),
-      schemas: names('schemas'),
-      tables: this.#tables,
-      copies: this.#copies,
       inserts: [...this.#inserts.values()],
-      constraints: names('constraints'),
-      indexes: names('indexes'),
-      sequences: names('sequences'),
-      triggers: names('triggers'),
-      policies: names('policies'),
-      functions: names('functions'),
-      views: names('views'),
-      materializedViews: names('materializedViews'),
-      eventTriggers: names('eventTriggers'),
-      publications: names('publications'),
       largeObjects: (this.#kinds.get('SELECT lo_create') ?? 0) + (this.#kinds.get('SELECT lo_creat') ?? 0) + (this.#kinds.get('SELECT lo_from_bytea') ?? 0),
       kinds: Object.fromEntries([...this.#kinds].sort(([a], [b]) => (a < b ? -1 : 1))),
       unknown: { count: this.#kinds.get('UNKNOWN') ?? 0, places: this.#unknownPlaces },
       entries: this.#entries,
-    };
+    });
   }
 
-  #comment(text: string): void {
-    if (this.#ordinal === 0) {
+  #comment(line: Buffer): void {
+    // Most are the lines around an entry's title, and its title.
+    if (this.#footer === 0 && this.#entries.statements > 0 && line[3] !== 0x50) return;
+    const text = line.toString('latin1');
+    if (this.#entries.statements === 0) {
       this.#serverVersion ??= /^-- Dumped from database version (\d.*)$/.exec(text)?.[1] ?? null;
       this.#dumpVersion ??= /^-- Dumped by pg_dump version (\d.*)$/.exec(text)?.[1] ?? null;
     }
@@ -189,19 +158,19 @@ class Inspection {
       const target = copyOf(sql);
       const what = target?.from === 'program' ? 'PROGRAM' : target?.from === 'file' ? 'a file on the server' : null;
       if (what !== null) this.#find(dumpFindings.find('dump.copy-program', { what, line: at.line }));
-      this.#enter({ ...seen, kind: 'UNKNOWN' }, sql, at, null);
+      this.#enter({ ...seen, kind: 'UNKNOWN' }, at);
       return;
     }
-    this.#enter(seen, sql, at, null);
-    this.#note(seen, sql);
+    this.#enter(seen, at);
+    this.#note(seen, sql, at);
   }
 
   #copy(sql: Buffer, at: Place): void {
     this.#checkVersions();
-    const target = copyOf(sql, this.#encoding ?? undefined);
-    const name = target?.name ?? [];
-    this.#copies.push({ name, columns: target?.columns ?? null, rows: 0, bytes: 0, at });
-    this.#enter({ kind: 'COPY', name, roles: [] }, sql, at, this.#copies.length - 1);
+    const { name, columns } = copyOf(sql, this.#encoding ?? undefined) ?? { name: [], columns: null };
+    this.#keep(bytesPerEntry, columns ?? [], at);
+    this.#lists.copies.push(name, columns, at);
+    this.#enter({ kind: 'COPY', name, roles: [] }, at);
   }
 
   #checkVersions(): void {
@@ -210,26 +179,31 @@ class Inspection {
     }
   }
 
-  #enter(seen: Classified, sql: Buffer, at: Place, copy: number | null): void {
-    const last = this.#entries.at(-1);
-    if (last !== undefined && foldable.has(seen.kind) && last.kind === seen.kind && sameName(last.name, seen.name)) {
-      last.count += 1;
-      last.bytes += sql.length;
-    } else {
-      this.#entries.push({ ...seen, ordinal: this.#ordinal, at, bytes: sql.length, count: 1, copy });
+  #enter(seen: Classified, at: Place): void {
+    if (!foldable.has(seen.kind) || !this.#entries.fold(seen)) {
+      this.#keep(bytesPerEntry, [...seen.name, ...seen.roles], at);
+      this.#entries.push(seen, at);
     }
-    this.#ordinal += 1;
     this.#kinds.set(seen.kind, (this.#kinds.get(seen.kind) ?? 0) + 1);
-    for (const role of seen.roles) this.#roles.add(role);
+    for (const role of seen.roles) {
+      if (this.#roles.has(role)) continue;
+      this.#keep(bytesPerObject, [role], at);
+      this.#roles.add(role);
+    }
     if (seen.kind === 'UNKNOWN' && this.#unknownPlaces.length < placesKept) this.#unknownPlaces.push(at);
   }
 
+  /** Counts what is kept of a statement. @throws StepEnded where that is too much: small statements come without an end, too. */
+  #keep(bytes: number, names: Name, at: Place): void {
+    // Most names stand in a list of their kind as well.
+    this.#bytes += names.reduce((sum, name) => sum + 2 * name.length, bytes);
+    if (this.#bytes > this.#maxBytes) throw new StepEnded(dumpFindings.find('dump.too-many-statements', { line: at.line, limitBytes: this.#maxBytes }));
+  }
+
   /** What one statement adds to the lists. */
-  #note(seen: Classified, sql: Buffer): void {
+  #note(seen: Classified, sql: Buffer, at: Place): void {
     const { kind, name } = seen;
-    for (const [group, pattern] of Object.entries(groups) as [keyof typeof groups, RegExp][]) {
-      if (pattern.test(kind)) this.#add(group, name);
-    }
+    this.#lists.add(kind, name);
     switch (kind) {
       case 'SET': {
         const setting = settingOf(sql);
@@ -239,21 +213,24 @@ class Inspection {
       }
       case 'INSERT': {
         const key = JSON.stringify(name);
-        const run = this.#inserts.get(key) ?? { name, count: 0 };
-        run.count += 1;
-        this.#inserts.set(key, run);
+        const run = this.#inserts.get(key);
+        if (run === undefined) {
+          this.#keep(bytesPerObject, name, at);
+          this.#inserts.set(key, { name, count: 1 });
+        } else run.count += 1;
         return;
       }
       case 'CREATE TABLE':
-        this.#tables.push({ name, kind: isPartitioned(sql) ? 'partitioned' : 'table' });
+        this.#lists.addTable(name, isPartitioned(sql) ? 'partitioned' : 'table');
         return;
       case 'CREATE UNLOGGED TABLE':
-        this.#tables.push({ name, kind: isPartitioned(sql) ? 'partitioned' : 'unlogged' });
+        this.#lists.addTable(name, isPartitioned(sql) ? 'partitioned' : 'unlogged');
         return;
       case 'CREATE FOREIGN TABLE':
-        this.#tables.push({ name, kind: 'foreign' });
+        this.#lists.addTable(name, 'foreign');
         return;
       case 'CREATE EXTENSION':
+        this.#keep(bytesPerObject, name, at);
         this.#extensions.push(extensionOf(sql, this.#encoding ?? undefined));
         return;
       case 'CREATE DATABASE':
@@ -261,43 +238,20 @@ class Inspection {
         return;
       case 'ALTER TABLE … ALTER COLUMN ADD GENERATED': {
         const sequence = identitySequenceOf(sql, this.#encoding ?? undefined);
-        if (sequence !== null) this.#add('sequences', sequence);
+        if (sequence !== null) this.#lists.addSequence(sequence);
       }
     }
   }
 
-  #add(group: keyof typeof groups, name: Name): void {
-    const list = this.#names.get(group);
-    if (list === undefined) this.#names.set(group, [name]);
-    else list.push(name);
-  }
-
+  /** The first hundred of a code are told: a file may be made of nothing else. */
   #find(finding: Finding): void {
-    this.findings.push(finding);
+    if (this.findings.filter(({ code }) => code === finding.code).length < placesKept) this.findings.push(finding);
   }
 
   #where(): string {
     if (this.#footer === 2) return 'before its closing \\unrestrict';
     if (this.#footer === 1) return 'in its footer';
-    const last = this.#entries.at(-1);
-    return last === undefined ? 'in its header' : last.kind === 'COPY' ? 'behind the rows of a COPY' : 'behind a statement';
+    const last = this.#entries.lastKind;
+    return last === null ? 'in its header' : last === 'COPY' ? 'behind the rows of a COPY' : 'behind a statement';
   }
-}
-
-const groups = {
-  schemas: /^CREATE SCHEMA$/,
-  constraints: /^ALTER (?:FOREIGN )?TABLE … ADD CONSTRAINT /,
-  indexes: /^CREATE (?:UNIQUE )?INDEX$/,
-  sequences: /^CREATE (?:UNLOGGED )?SEQUENCE$/,
-  triggers: /^CREATE (?:CONSTRAINT )?TRIGGER$/,
-  policies: /^CREATE POLICY$/,
-  functions: /^CREATE (?:FUNCTION|PROCEDURE|AGGREGATE)$/,
-  views: /^CREATE VIEW$/,
-  materializedViews: /^CREATE MATERIALIZED VIEW$/,
-  eventTriggers: /^CREATE EVENT TRIGGER$/,
-  publications: /^CREATE PUBLICATION$/,
-} as const;
-
-function sameName(a: Name, b: Name): boolean {
-  return a.length === b.length && a.every((part, index) => part === b[index]);
 }

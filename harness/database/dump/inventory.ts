@@ -1,4 +1,5 @@
 // What one pass over a dump finds. Restore planning, role and extension preflight and the schema check all read it.
+import type { EntryList } from './entries.ts';
 import type { Classified, Place } from './items.ts';
 
 /** Unquoted parts, schema first. */
@@ -24,12 +25,8 @@ export interface PlanEntry extends Classified {
   /** Position among the dump's statements and COPYs, from 0; a run's is its first. */
   readonly ordinal: number;
   readonly at: Place;
-  /** Of the statements' text, without a COPY's rows. */
-  readonly bytes: number;
   /** How many statements it stands for. */
   readonly count: number;
-  /** Index into `copies`; null when it is no COPY. */
-  readonly copy: number | null;
 }
 
 export interface Inventory {
@@ -71,5 +68,5 @@ export interface Inventory {
   readonly kinds: Readonly<Record<string, number>>;
   /** Statements that we do not understand: how many, and where the first hundred stand. */
   readonly unknown: { readonly count: number; readonly places: readonly Place[] };
-  readonly entries: readonly PlanEntry[];
+  readonly entries: EntryList;
 }

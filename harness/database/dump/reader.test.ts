@@ -8,7 +8,7 @@ import { DumpReader } from './reader.ts';
 /** The items of a text given in chunks, each copied so that no slice of another is seen; copy-data joined, since where it is cut is free. */
 function read(chunks: readonly Buffer[], maxStatementBytes = 1 << 20): string[] {
   const reader = new DumpReader({ maxStatementBytes });
-  const items = chunks.flatMap((chunk) => reader.push(Buffer.from(chunk)));
+  const items = chunks.flatMap((chunk) => [...reader.push(Buffer.from(chunk))]);
   reader.end();
   return told(items);
 }
@@ -132,7 +132,7 @@ describe('bytes', () => {
   it('survive whatever they are', () => {
     const all = Buffer.from(Array.from({ length: 255 }, (_, index) => index + 1).filter((byte) => byte !== 0x27 && byte !== 0x0a && byte !== 0x5c));
     const sql = Buffer.concat([Buffer.from("SELECT '"), all, Buffer.from("';")]);
-    const items = new DumpReader().push(Buffer.concat([sql, Buffer.from('\nCOPY a FROM stdin;\n'), all, Buffer.from('\n\\.\n')]));
+    const items = [...new DumpReader().push(Buffer.concat([sql, Buffer.from('\nCOPY a FROM stdin;\n'), all, Buffer.from('\n\\.\n')]))];
     expect(items.map((item) => item.kind)).toEqual(['statement', 'copy', 'copy-data', 'copy-end']);
     expect((items[0] as { sql: Buffer }).sql.equals(sql)).toBe(true);
     expect((items[2] as { data: Buffer }).data.equals(Buffer.concat([all, Buffer.from('\n')]))).toBe(true);

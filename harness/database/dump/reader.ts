@@ -16,7 +16,7 @@ export const defaultReaderOptions: ReaderOptions = { maxStatementBytes: 256 * 10
 export async function* readItems(chunks: AsyncIterable<Buffer>, options: ReaderOptions = defaultReaderOptions): AsyncGenerator<DumpItem[], void, undefined> {
   const reader = new DumpReader(options);
   for await (const chunk of chunks) {
-    const items = reader.push(chunk);
+    const items = [...reader.push(chunk)];
     if (items.length > 0) yield items;
   }
   reader.end();
@@ -62,7 +62,9 @@ export class DumpReader {
   #line = 1;
   #counted = 0;
   #chunk: Buffer = Buffer.alloc(0);
-  #items: DumpItem[] = [];
+  /** Of the current item, in the current chunk. */
+  #start = 0;
+  readonly #items: DumpItem[] = [];
   /** What of the current item came in earlier chunks. */
   #parts: Buffer[] = [];
   #partBytes = 0;
@@ -93,16 +95,31 @@ export class DumpReader {
     this.#max = options.maxStatementBytes;
   }
 
-  /** The items that end in this chunk. They may be slices of it: it must not be written to again. */
-  push(chunk: Buffer): DumpItem[] {
+  /**
+   * The items that end in this chunk, to be taken before the next is given. One at a time, so that a chunk of small
+   * statements is never a thousand objects at once. They may be slices of it: it must not be written to again.
+   */
+  *push(chunk: Buffer): Generator<DumpItem, void, undefined> {
     this.#chunk = chunk;
-    this.#items = [];
-    let at = 0;
-    let start = 0; // of the current item in this chunk
-    while (at < chunk.length) {
+    this.#start = 0;
+    for (let at = 0; at < chunk.length; ) {
+      at = this.#scan(at);
+      for (const item of this.#items) yield item;
+      this.#items.length = 0;
+    }
+    if (this.#state !== top && this.#state !== copyRest && this.#start < chunk.length) this.#keep(this.#start);
+    this.#lineAt(chunk.length);
+    this.#base += chunk.length;
+  }
+
+  /** Goes on until there is an item, or to the chunk's end; returns where it stopped. */
+  #scan(from: number): number {
+    const chunk = this.#chunk;
+    let at = from;
+    while (at < chunk.length && this.#items.length === 0) {
       if (this.#state === copyRows) {
         at = this.#copyData(at);
-        start = at;
+        this.#start = at;
         continue;
       }
       const byte = chunk[at] as number;
@@ -112,7 +129,7 @@ export class DumpReader {
             at += 1;
             continue;
           }
-          start = at;
+          this.#start = at;
           this.#begin(at);
           this.#state = byte === 0x2d ? topDash : byte === 0x2f ? topSlash : byte === backslash ? metaItem : plain;
           if (this.#state !== plain) at += 1;
@@ -133,7 +150,7 @@ export class DumpReader {
         case metaItem:
           while (at < chunk.length && chunk[at] !== lf && chunk[at] !== cr) at += 1;
           if (at < chunk.length) {
-            const line = this.#take(start, at);
+            const line = this.#take(this.#start, at);
             this.#items.push(this.#state === lineItem ? { kind: 'comment', line, at: this.#at } : { kind: 'meta', line, at: this.#at });
             this.#state = top;
           }
@@ -150,7 +167,7 @@ export class DumpReader {
           }
           continue;
         case plain:
-          at = this.#plain(at, start);
+          at = this.#plain(at, this.#start);
           continue;
         case dash:
           if (byte === 0x2d) at += 1;
@@ -220,17 +237,14 @@ export class DumpReader {
             this.#copyRowCount = 0;
             this.#copyBytes = 0;
             this.#begin(at + 1);
-            start = at + 1;
+            this.#start = at + 1;
           } else if (byte !== 0x20 && byte !== 0x09 && byte !== cr) {
             throw new StepEnded(dumpFindings.find('dump.syntax', { what: 'text between COPY … FROM stdin and its rows', line: this.#lineAt(at) }));
           }
           at += 1;
       }
     }
-    if (this.#state !== top && this.#state !== copyRest && start < chunk.length) this.#keep(start);
-    this.#lineAt(chunk.length);
-    this.#base += chunk.length;
-    return this.#items;
+    return at;
   }
 
   /** @throws StepEnded (`dump.footer-missing`) when the dump ends in the midst of something. */

@@ -16,7 +16,8 @@ const maxLiteralBytes = 1024;
 
 /** The tokens of a statement in order, comments left out. Lazy: a caller that looks at the head alone pays for the head. */
 export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, undefined> {
-  const decode = decoder(encoding);
+  if (decoding.encoding !== encoding) decoding = { encoding, decode: decoder(encoding) };
+  const { decode } = decoding;
   let at = 0;
   while (at < sql.length) {
     const byte = sql[at] as number;
@@ -45,8 +46,7 @@ export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, 
     } else if (isWordByte(byte)) {
       let end = at + 1;
       while (end < sql.length && isWordByte(sql[end] as number)) end += 1;
-      const text = decode(sql.subarray(at, end));
-      yield { kind: 'word', text: text.replaceAll(/[A-Z]+/g, (part) => part.toLowerCase()), upper: text.toUpperCase() };
+      yield wordAt(sql, at, end, decode);
       at = end;
     } else {
       let end = at + 1;
@@ -56,6 +56,21 @@ export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, 
       at = end;
     }
   }
+}
+
+/** Words that came before: most are key words, and the same object does for all of them. */
+const known = new Map<string, Token>();
+const [maxKnown, maxKnownLength] = [2000, 24];
+
+function wordAt(sql: Buffer, start: number, end: number, decode: (bytes: Buffer) => string): Token {
+  const plain = end - start <= maxKnownLength ? sql.toString('latin1', start, end) : null;
+  const before = plain === null ? undefined : known.get(plain);
+  if (before !== undefined) return before;
+  const text = decode(sql.subarray(start, end));
+  const token: Token = { kind: 'word', text: text.replaceAll(/[A-Z]+/g, (part) => part.toLowerCase()), upper: text.toUpperCase() };
+  // Beyond ASCII a word depends on the encoding.
+  if (plain !== null && known.size < maxKnown && /^[\x00-\x7f]*$/.test(plain)) known.set(plain, token);
+  return token;
 }
 
 /** Postgres' name of an encoding → how its bytes become text. What is no text in it reads as LATIN1, so that no name is lost. */
@@ -78,6 +93,9 @@ function decoder(encoding: string): (bytes: Buffer) => string {
 
 const latinParts: Readonly<Record<number, string>> = { 2: 'iso-8859-2', 3: 'iso-8859-3', 4: 'iso-8859-4', 5: 'iso-8859-9', 6: 'iso-8859-10', 7: 'iso-8859-13', 8: 'iso-8859-14', 9: 'iso-8859-15', 10: 'iso-8859-16' };
 const labels: Readonly<Record<string, string>> = { EUCJP: 'euc-jp', EUCKR: 'euc-kr', EUCCN: 'gbk', KOI8R: 'koi8-r', KOI8U: 'koi8-u', WIN866: 'ibm866' };
+
+/** A dump has one. */
+let decoding = { encoding: 'UTF8', decode: decoder('UTF8') };
 
 function literal(bytes: Buffer, decode: (bytes: Buffer) => string): Token {
   const head = bytes.length > maxLiteralBytes ? bytes.subarray(0, maxLiteralBytes) : bytes;

@@ -38,7 +38,7 @@ export interface RestorePlan {
   readonly unknown: number;
 }
 
-export function planRestore({ entries }: { readonly entries: readonly StatementEntry[] }): RestorePlan {
+export function planRestore({ entries }: { readonly entries: Iterable<StatementEntry> }): RestorePlan {
   const operations: Operation[] = [];
   let statements = 0;
   const roles = new Set<string>();
@@ -46,8 +46,8 @@ export function planRestore({ entries }: { readonly entries: readonly StatementE
   const languages = new Set<string>();
   let database: string | null = null;
   let unknown = 0;
-  entries.forEach((entry, index) => {
-    const listed = /SESSION AUTHORIZATION/.test(entry.kind) ? aroundGrants(entries, index) : mayLeaveRestorer(entry.kind);
+  for (const [before, entry, behind] of withNeighbours(entries)) {
+    const listed = /SESSION AUTHORIZATION/.test(entry.kind) ? isGrant(/^RESET/.test(entry.kind) ? before : behind) : mayLeaveRestorer(entry.kind);
     operations.push({ ordinal: entry.ordinal, offset: entry.at.offset, count: entry.count, kind: entry.kind, object: entry.name.join('.'), listed });
     statements += entry.count;
     for (const role of entry.roles) roles.add(role);
@@ -55,14 +55,23 @@ export function planRestore({ entries }: { readonly entries: readonly StatementE
     if (/^CREATE LANGUAGE/.test(entry.kind) && entry.name[0] !== undefined && entry.name[0] !== 'plpgsql') languages.add(entry.name[0]);
     if (entry.kind === 'CREATE DATABASE') database ??= entry.name[0] ?? null;
     if (entry.kind === 'UNKNOWN') unknown += entry.count;
-  });
+  }
   return { operations, statements, database, roles: [...roles].toSorted(), extensions: [...extensions].toSorted(), languages: [...languages].toSorted(), unknown };
 }
 
 // pg_dump wraps grants that a grantee passed on; `--use-set-session-authorization` wraps what makes objects, too, and
 // that stays with the restorer, who is refused: owners would be lost silently.
-function aroundGrants(statements: readonly StatementEntry[], index: number): boolean {
-  const grant = /^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)/;
-  const neighbour = statements[/^RESET/.test(statements[index]?.kind ?? '') ? index - 1 : index + 1];
-  return neighbour !== undefined && grant.test(neighbour.kind);
+function isGrant(neighbour: StatementEntry | null): boolean {
+  return neighbour !== null && /^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES)/.test(neighbour.kind);
+}
+
+/** Each entry between the one before and the one behind it. */
+function* withNeighbours(entries: Iterable<StatementEntry>): Generator<[StatementEntry | null, StatementEntry, StatementEntry | null], void, undefined> {
+  let before: StatementEntry | null = null;
+  let entry: StatementEntry | null = null;
+  for (const behind of entries) {
+    if (entry !== null) yield [before, entry, behind];
+    [before, entry] = [entry, behind];
+  }
+  if (entry !== null) yield [before, entry, null];
 }
