@@ -56,15 +56,18 @@ export class NameList implements Iterable<Name> {
 
   /** @returns the name's index */
   push(name: Name): number {
-    const text = name.map((part) => `${part}\0`).join('');
-    const size = Buffer.byteLength(text) + sizeBytes;
+    let size = sizeBytes + name.length;
+    for (const part of name) size += Buffer.byteLength(part);
     if (this.#used + size > pageBytes) {
       this.#pages.push(Buffer.allocUnsafeSlow(Math.max(pageBytes, size)));
       this.#used = 0;
     }
     const [page, start] = [this.#pages.at(-1) as Buffer, this.#used];
-    page.writeUInt32LE(size, start);
-    page.write(text, start + sizeBytes);
+    let at = page.writeUInt32LE(size, start);
+    for (const part of name) {
+      at += page.write(part, at);
+      at = page.writeUInt8(0, at);
+    }
     this.#used += size;
     return this.#places.push((this.#pages.length - 1) * pageBytes + start);
   }

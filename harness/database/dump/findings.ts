@@ -69,7 +69,7 @@ export const dumpFindings = defineFindings({
   ),
   'dump.too-many-statements': obstacle<{ line: number; limitBytes: number }>(
     ({ line, limitBytes }) => `the statements of the dump, without any rows, are too many to be listed in ${limitBytes} bytes; the list is full at line ${line}`,
-    () => 'A database of a million tables or two million large objects makes as many. If it is not yours, treat the file as hostile; if it is, dump its schemas one by one.',
+    () => 'A database of half a million tables or two million large objects makes as many. If it is not yours, treat the file as hostile; if it is, dump its schemas one by one.',
   ),
   'dump.syntax': defect<{ what: string; line: number }>(
     ({ what, line }) => `the dump holds what no pg_dump writes: ${what}, at line ${line}`,

@@ -78,7 +78,7 @@ export class DumpReader {
   #slash = false;
   /** Depth of BEGIN ATOMIC and of CASE in it. */
   #bodies = 0;
-  #word = new Uint8Array(maxWord);
+  readonly #word = Buffer.alloc(maxWord);
   #wordLength = 0;
   #inNumber = false;
   #words = 0;
@@ -340,7 +340,7 @@ export class DumpReader {
     this.#words += 1;
     const watched = this.#words === 1 || this.#firstWord === 'create';
     if (watched) {
-      const word = short ? Buffer.from(this.#word.subarray(0, this.#wordLength)).toString('latin1').toLowerCase() : '';
+      const word = short ? this.#word.toString('latin1', 0, this.#wordLength).toLowerCase() : '';
       if (this.#words === 1) this.#firstWord = word;
       // psql counts any BEGIN in CREATE FUNCTION, and so stumbles over a function of that name; the grammar asks for ATOMIC.
       if (this.#bodies === 0) {

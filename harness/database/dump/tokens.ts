@@ -41,7 +41,7 @@ export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, 
       at = end;
     } else if (byte === 0x24 && !isDigit(sql[at + 1])) {
       const end = endOfDollarQuoted(sql, at);
-      yield end === at + 1 ? { kind: 'mark', text: '$', upper: '$' } : literal(sql.subarray(at, end), decode);
+      yield end === at + 1 ? markOf('$') : literal(sql.subarray(at, end), decode);
       at = end;
     } else if (isWordByte(byte)) {
       let end = at + 1;
@@ -51,12 +51,15 @@ export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, 
     } else {
       let end = at + 1;
       if (isOperatorByte(byte)) while (end < sql.length && isOperatorByte(sql[end] as number) && !startsComment(sql, end)) end += 1;
-      const text = sql.toString('latin1', at, end);
-      yield { kind: 'mark', text, upper: text };
+      yield end === at + 1 ? (marks[byte] as Token) : markOf(sql.toString('latin1', at, end));
       at = end;
     }
   }
 }
+
+const markOf = (text: string): Token => ({ kind: 'mark', text, upper: text });
+/** Those of one byte. */
+const marks: readonly Token[] = Array.from({ length: 256 }, (_, byte) => markOf(String.fromCharCode(byte)));
 
 /** Words that came before: most are key words, and the same object does for all of them. */
 const known = new Map<string, Token>();
