@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { grammarKind, grammarStatements } from '../../../fixtures/grammar.ts';
+import { grammarKind, grammarStatements, withoutRows } from '../../../fixtures/grammar.ts';
 import { sampleUnit } from '../../../fixtures/sample/unit.ts';
 import { classify } from './classify.ts';
 import type { DumpItem } from './items.ts';
@@ -17,18 +17,6 @@ function itemsOf(dump: Buffer): DumpItem[] {
   const items = [...reader.push(dump)];
   reader.end();
   return items;
-}
-
-/** The dump as the grammar can take it: rows and meta-commands are blanks, and every offset stays. */
-function withoutRows(dump: Buffer, items: readonly DumpItem[]): Buffer {
-  const sql = Buffer.from(dump);
-  let rows = 0;
-  for (const item of items) {
-    if (item.kind === 'copy') rows = item.at.offset + item.sql.length;
-    if (item.kind === 'copy-end') sql.fill(0x20, rows, item.at.offset);
-    if (item.kind === 'meta') sql.fill(0x20, item.at.offset, item.at.offset + item.line.length);
-  }
-  return sql;
 }
 
 describe.each(dumps)('%s', (_, read) => {

@@ -24,6 +24,11 @@ export interface InspectOptions extends Partial<ReaderOptions>, Pick<GunzipOptio
 export async function inspectDump(file: string, options: InspectOptions = {}): Promise<Inventory> {
   let measured: Measured | null = null;
   const chunks = gunzip(file, { caps: options.caps ?? defaultCaps, signal: options.signal, progress: options.progress, ended: (result) => (measured = result) });
+  return inspectChunks(chunks, () => measured, options);
+}
+
+/** The same of what is decompressed already. @param measured asked once, when the last chunk was taken. */
+export async function inspectChunks(chunks: AsyncIterable<Buffer>, measured: () => Measured | null, options: InspectOptions = {}): Promise<Inventory> {
   const inspection = new Inspection(options.maxInventoryBytes ?? 2 ** 30);
   try {
     const reader = new DumpReader({ maxStatementBytes: options.maxStatementBytes ?? defaultReaderOptions.maxStatementBytes });
@@ -35,8 +40,9 @@ export async function inspectDump(file: string, options: InspectOptions = {}): P
     if (error instanceof StepEnded) throw new StepEnded([...inspection.findings, ...error.findings]);
     throw error;
   }
-  if (measured === null) throw new Error('the dump was not read to its end');
-  return inspection.end(measured);
+  const result = measured();
+  if (result === null) throw new Error('the dump was not read to its end');
+  return inspection.end(result);
 }
 
 const placesKept = 100;
