@@ -1,6 +1,7 @@
 // The one parser of commands. Each command is a file in cli/; what they print and how they exit is theirs.
 import { Command, CommanderError } from 'commander';
 import { exitCodes } from './run/verdict.ts';
+import { keepYoungSmall } from './run/young.ts';
 
 /** What a file in cli/ exports. */
 export interface CliCommand {
@@ -15,6 +16,11 @@ export interface CliCommand {
 // Loaded only when named: `test` must not need what `drill` needs, nor pay for it.
 const commands: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
   drill: async () => import('./cli/drill.ts'),
+  'check:schema': async () => {
+    // Before its modules are loaded, which would have made the heap grow.
+    keepYoungSmall();
+    return import('./cli/check-schema.ts');
+  },
   bench: async () => import('./cli/bench.ts'),
   test: async () => import('./cli/test.ts'),
   lint: async () => import('./cli/lint.ts'),

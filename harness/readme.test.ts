@@ -29,7 +29,7 @@ test('each command that the README names is one, and each has its help', async (
   const named = [...new Set([...readme.matchAll(/npm (?:run )?([a-z][a-z:]*)(?! ci)\b/g)].map((match) => match[1] ?? '').filter((name) => name !== 'ci'))];
   expect(named.toSorted()).toEqual(Object.keys(scripts).toSorted());
   for (const name of named) {
-    const [, command = ''] = /enter\.mjs (\w+)/.exec(scripts[name] ?? '') ?? [];
+    const [, command = ''] = /enter\.mjs ([\w:]+)/.exec(scripts[name] ?? '') ?? [];
     const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'harness/enter.mjs'), command, '--help']);
     expect(stdout).toContain(`Usage: npm run ${command} --`);
   }

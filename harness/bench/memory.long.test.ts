@@ -11,6 +11,7 @@ import { openScratch, type Scratch } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { type EmbeddedServer, startEmbedded } from '../servers/embedded.ts';
 import { type AgeKey, encryptFile, generateKey } from '../stores/age.ts';
+import { judgeCheck, prepareCheck } from './check-row.ts';
 import { type GeneratedDump, writeDump, writeTables } from './data.ts';
 import { measure } from './measure.ts';
 
@@ -58,6 +59,18 @@ describe.runIf(process.platform === 'linux')('memory does not grow with the back
     const { peakBytes } = await measure({ program: process.execPath, words: [join(import.meta.dirname, 'ours.ts'), 'inspect', dump.path, result], signal });
     expect(JSON.parse(readFileSync(result, 'utf8'))).toEqual({ rows: dump.rows, plainBytes: dump.plainBytes });
     expect(peakBytes ?? Number.NaN).toBeLessThan(limitBytes);
+  }, 60_000);
+
+  test('while its schema is checked, by the whole command', async () => {
+    const found: number[] = [];
+    for (const dump of dumps) {
+      const measured = await measure(await prepareCheck(scratch.work, dump, signal));
+      expect(judgeCheck(measured)).toBeNull();
+      found.push(measured.peakBytes ?? Number.NaN);
+    }
+    const [small = Number.NaN, large = Number.NaN] = found;
+    expect(Math.max(small, large)).toBeLessThan(limitBytes);
+    expect(large - small).toBeLessThan(growthBytes);
   }, 60_000);
 
   test('while it is restored', async () => {

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { needing, postgresImage, seaweedFsImage, tool } from '../../fixtures/tools.ts';
 import type { EmbeddedServer } from '../servers/embedded.ts';
+import { checkRow } from './check-row.ts';
 import { type GeneratedDump, writeTables } from './data.ts';
 import { containerRow } from './container.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
@@ -27,6 +28,7 @@ const checkout = resolve(import.meta.dirname, '../..');
 const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow | Promise<PlannedRow>>> = {
   inspect: inspectRow,
   tables: tablesRow,
+  'check:schema': checkRow,
   restore: restoreRow,
   rehearsal: rehearsalRow,
   containers: containersRehearsalRow,

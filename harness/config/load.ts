@@ -80,7 +80,7 @@ async function normalise(parsed: ParsedConfig, root: string, environment: Enviro
     root,
     application: parsed.application,
     mode: parsed.stores === undefined ? 'rehearsal' : 'drill',
-    ...normaliseDatabase(parsed),
+    ...normaliseDatabase(parsed, root),
     stores: await Promise.all((parsed.stores ?? []).map((store) => normaliseStore(store, root, environment))),
     keys: normaliseKeys(parsed.keys, root),
     cadenceMs,

@@ -19,10 +19,10 @@ test('answers become what Postgres prints, defaults are filled in', () => {
     database: { name: 'db', role: 'r' },
     expected: { tables: [{ name: 'a', newest: 'at', maxAge: '1h' }] },
     smoke: [{ name: 'a', sql: 's', equals: true }, { name: 'b', sql: 's', equals: 7 }, { name: 'c', sql: 's', atLeast: 0 }],
-  });
+  }, '/etc/app');
   expect(smoke).toEqual([{ name: 'a', sql: 's', equals: 't' }, { name: 'b', sql: 's', equals: '7' }, { name: 'c', sql: 's', atLeast: 0 }]);
   expect(caps).toEqual({ maxBytes: 5e11, maxRatio: 200, statementBytes: 6.4e7 });
   expect(restore).toEqual({ admin: true, statementMs: 6 * 3_600_000 });
-  expect(normaliseDatabase({ database: { name: 'db', role: 'r' }, restore: { admin: false, statement: '30 min' } }).restore).toEqual({ admin: false, statementMs: 30 * 60_000 });
-  expect(expected).toEqual({ tables: [{ schema: 'public', name: 'a', newest: 'at', maxAgeMs: 3_600_000 }], extensions: [] });
+  expect(normaliseDatabase({ database: { name: 'db', role: 'r' }, restore: { admin: false, statement: '30 min' } }, '/').restore).toEqual({ admin: false, statementMs: 30 * 60_000 });
+  expect(expected).toEqual({ tables: [{ schema: 'public', name: 'a', newest: 'at', maxAgeMs: 3_600_000 }], extensions: [], schemaReference: '/etc/app/checks/schema.reference.json' });
 });

@@ -1,6 +1,7 @@
 // The database's slice of the configuration: which database, what a healthy restore of it holds, and how much a dump may ask for.
+import { resolve } from 'node:path';
 import { z } from 'zod';
-import { count, duration, guided, size, text } from '../config/leaf.ts';
+import { count, duration, guided, path, size, text } from '../config/leaf.ts';
 import { parseBytes, parseDuration } from '../config/units.ts';
 
 const expectedTable = z.strictObject({
@@ -61,6 +62,8 @@ export const databaseSlice = {
         `{ sql: 'select max(version) from schema_migrations', head: '0007' }`,
       ).optional(),
       extensions: guided(z.array(text('the name of an extension', `'pgcrypto'`)), 'the extensions that must be there', `['pgcrypto']`).optional(),
+      /** The reference schema of `npm run check:schema`. Default `'checks/schema.reference.json'`. */
+      schemaReference: path('the reference schema, which npm run check:schema -- --accept writes', `'checks/schema.reference.json'`).optional(),
     }),
     'what a healthy restore holds',
     `{ tables: [{ name: 'messages', minRows: 1 }] }`,
@@ -121,14 +124,16 @@ export interface DatabaseConfig {
     readonly tables: readonly ExpectedTable[];
     readonly migration?: { readonly sql: string; readonly head: string };
     readonly extensions: readonly string[];
+    /** Absolute. */
+    readonly schemaReference: string;
   };
   readonly smoke: readonly SmokeQuery[];
   readonly restore: { readonly admin: boolean; readonly statementMs: number };
   readonly caps: { readonly maxBytes: number; readonly maxRatio: number; readonly statementBytes: number };
 }
 
-/** The slice as the harness uses it. */
-export function normaliseDatabase({ database, expected, smoke, restore, caps }: DatabaseInput): DatabaseConfig {
+/** The slice as the harness uses it. @param root what its paths are relative to */
+export function normaliseDatabase({ database, expected, smoke, restore, caps }: DatabaseInput, root: string): DatabaseConfig {
   return {
     database,
     expected: {
@@ -140,6 +145,7 @@ export function normaliseDatabase({ database, expected, smoke, restore, caps }: 
       })),
       ...(expected?.migration === undefined ? {} : { migration: expected.migration }),
       extensions: expected?.extensions ?? [],
+      schemaReference: resolve(root, expected?.schemaReference ?? 'checks/schema.reference.json'),
     },
     smoke: (smoke ?? []).map(({ name: what, sql, equals, atLeast, atMost }) => ({
       name: what,

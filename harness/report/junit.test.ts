@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { DrillRun, RecordedStep } from '../run/record.ts';
 import { junitOf } from './junit.ts';
-import { logLine } from './drill-log.ts';
+import { logLine } from './log.ts';
 
 const at = '2026-11-23T00:00:00.000Z';
 const step = (part: Partial<RecordedStep>): RecordedStep => ({ id: 'database.x', part: 'database', title: 'x', compares: false, outcome: 'passed', reason: null, startedAt: at, endedAt: at, findings: [], evidence: {}, ...part });

@@ -1,6 +1,6 @@
 // The record of one run: a small envelope and its steps. JUnit, the drill log and every later report are rendered from it.
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 
@@ -32,14 +32,14 @@ const stepSchema = z.strictObject({
 export const recordSchema = z.strictObject({
   format: z.literal('backup-drills/record/1'),
   run: z.string().describe('run id; sorts by start'),
-  kind: z.enum(['drill', 'rehearsal']),
+  kind: z.enum(['drill', 'rehearsal', 'check', 'check-rehearsal']).describe('a rehearsal, of a drill or of a check, is of the sample that ships here'),
   application: z.string(),
   trigger: z.string().describe('what started the run: manual, schedule, ci …'),
   operator: z.string().describe('the account that ran it'),
   host: z.string(),
   versions: z.record(z.string(), z.string()),
   config: z.strictObject({ file: z.string(), digest: z.string().describe('sha256 over the normalised configuration without secrets') }),
-  clock: z.strictObject({ shiftMs: z.number().describe("added to the machine's clock; not 0 in a rehearsal alone") }),
+  clock: z.strictObject({ shiftMs: z.number().describe("added to the machine's clock; not 0 in rehearsals alone") }),
   startedAt: instant,
   endedAt: instant.nullable(),
   ended: z.enum(['running', 'finished', 'interrupted', 'abandoned']),
@@ -84,10 +84,13 @@ export function writeDurably(path: string, text: string): void {
   try {
     writeSync(file, text);
     fsyncSync(file);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, path);
   const directory = openSync(dirname(path), 'r');
   try {
     fsyncSync(directory);

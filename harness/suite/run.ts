@@ -2,7 +2,7 @@
 // than was proven by then.
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { appendToLog, lastLogged } from '../report/drill-log.ts';
+import { appendToLog, lastLogged } from '../report/log.ts';
 import { junitOf } from '../report/junit.ts';
 import type { RunEvent } from '../run/execute.ts';
 import { brokenHarness, judge, notRun } from '../run/execute.ts';
@@ -45,7 +45,7 @@ export interface RunFiles {
   readonly record: string;
   readonly junit: string;
   readonly log: string;
-  /** The record where git keeps it; a rehearsal's goes nowhere. */
+  /** The record where git keeps it. A rehearsal's goes nowhere, and neither does a check's: there are too many. */
   readonly committed: string | null;
 }
 
@@ -55,8 +55,8 @@ const teardownTitle = 'tear down and prove that nothing is left';
 
 export function filesOf(reports: string, run: string, kind: DrillRun['kind']): RunFiles {
   const directory = join(reports, 'out', run);
-  const kept = kind === 'drill' ? { log: join(reports, 'backup-drills.md'), committed: join(reports, 'records', `${run}.json`) } : { log: join(reports, 'out', 'rehearsals.md'), committed: null };
-  return { directory, record: join(directory, 'record.json'), junit: join(directory, 'junit.xml'), ...kept };
+  const logs = { drill: join(reports, 'backup-drills.md'), rehearsal: join(reports, 'out', 'rehearsals.md'), check: join(reports, 'backup-checks.md'), 'check-rehearsal': join(reports, 'out', 'check-rehearsals.md') };
+  return { directory, record: join(directory, 'record.json'), junit: join(directory, 'junit.xml'), log: logs[kind], committed: kind === 'drill' ? join(reports, 'records', `${run}.json`) : null };
 }
 
 /** Has the plan carried out, tears down, writes every report. @throws only when not even a record could be written. */

@@ -1,28 +1,18 @@
 // The plan of a drill over the parts of the unit that this version knows: where the backups come from, then each part.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config/schema.ts';
-import { resolveSecrets } from '../config/secrets.ts';
-import type { Source } from '../database/fetching.ts';
 import type { How } from '../database/select/select.ts';
 import { type RestoredAt, planDatabase } from '../database/steps.ts';
 import { Plan, type StepRef } from '../run/plan.ts';
 import type { Scope } from '../run/record.ts';
 import { attachScratch } from '../run/scratch.ts';
-import { openStore } from '../stores/open.ts';
 import { leaveRestored } from '../suite/restored.ts';
 import { keepEvidence } from './evidence.ts';
-import { planRehearsal } from './rehearsal.ts';
-import { openSource, openSourceEvidence } from './source.ts';
+import { planSource, type SourceSettings } from './open.ts';
 
 /** What the worker needs to know, as plain data; the command plans from the same to know the steps beforehand. */
-export interface DrillSettings {
-  readonly config: Config;
-  /** Name of the store to drill, or null for the first. */
-  readonly store: string | null;
+export interface DrillSettings extends SourceSettings {
   readonly how: How;
-  /** The run's scratch directory; empty in the command, which plans but does not run. */
-  readonly scratch: string;
   /** The restored database stays up after the run. */
   readonly keep: boolean;
 }
@@ -31,27 +21,11 @@ export const drillScope: Scope = { covered: ['database'], notCovered: ['media', 
 
 export function drillPlan(settings: DrillSettings): Plan {
   const plan = new Plan();
-  const { source, close } = settings.config.mode === 'rehearsal' ? planRehearsal(plan, settings) : { source: planOpen(plan, settings), close: null };
+  const { source, close } = planSource(plan, settings);
   const restored = planDatabase(plan, source, settings, leaveRestored);
-  close?.();
+  close();
   if (settings.keep) planKeep(plan, restored, settings);
   return plan;
-}
-
-function planOpen(plan: Plan, { config, store: name }: DrillSettings): StepRef<Source> {
-  return plan.step({
-    id: 'run.open',
-    part: 'run',
-    title: 'open the store and the keys',
-    needs: {},
-    evidence: openSourceEvidence,
-    run: async (_, { signal }) => {
-      const chosen = name === null ? config.stores[0] : config.stores.find((one) => one.name === name);
-      if (chosen === undefined) throw new Error(`no store is named ${name ?? '(first)'}`);
-      const { identities, stores } = await resolveSecrets(config, process.env);
-      return openSource(await openStore(chosen, stores), identities, config.application, signal);
-    },
-  });
 }
 
 /** Leaves a way in: the password in a file that only this user can read, never in a report. */

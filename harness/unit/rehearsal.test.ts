@@ -28,7 +28,7 @@ async function rehearse(config: Config, meddle: (store: ObjectStoreServer) => Pr
   const scratch = openScratch({ root, runId: 'rehearsal' });
   const plan = new Plan();
   let store: ObjectStoreServer | null = null;
-  const { source, close } = planRehearsal(plan, { config, store: null, how: { kind: 'newest' }, scratch: scratch.path, keep: false }, async (options) => (store = await startObjectStore(options)));
+  const { source, close } = planRehearsal(plan, { config, scratch: scratch.path }, async (options) => (store = await startObjectStore(options)));
   plan.step({ id: 'test.meddle', part: 'run', title: 'meddle', needs: { source }, evidence: z.strictObject({}), run: async () => { await meddle(store!); return { evidence: {} }; } });
   close();
   const steps: Record<string, StepResult> = {};

@@ -13,9 +13,9 @@ import type { AgeKey } from '../stores/age.ts';
 import { encryptFile, generateKey } from '../stores/age.ts';
 import type { S3StoreConfig } from '../stores/config.ts';
 import { openStore } from '../stores/open.ts';
-import type { DrillSettings } from './drill.ts';
 import { publishEvidence, untouchedEvidence } from './evidence.ts';
 import { unitFindings } from './findings.ts';
+import type { SourceSettings } from './open.ts';
 import { openSource, openSourceEvidence } from './source.ts';
 
 const bucket = 'rehearsal';
@@ -34,7 +34,7 @@ interface Published {
  * Publishes and opens; `close` plans the end of the store, after all that reads from it.
  * @param start starts the store
  */
-export function planRehearsal(plan: Plan, settings: DrillSettings, start = startObjectStore): { readonly source: StepRef<Source>; readonly close: () => void } {
+export function planRehearsal(plan: Plan, settings: Pick<SourceSettings, 'config' | 'scratch'>, start = startObjectStore): { readonly source: StepRef<Source>; readonly close: () => void } {
   const published = plan.step({
     id: 'run.publish',
     part: 'run',

@@ -18,6 +18,8 @@ export interface InspectOptions extends Partial<ReaderOptions>, Pick<GunzipOptio
   readonly caps?: Caps | undefined;
   /** About the most memory that the inventory may take. Default: 1 GiB; a dump of 20,000 tables takes 20 MB. */
   readonly maxInventoryBytes?: number;
+  /** Sees every statement as it comes by, COPY and INSERT left out. @param encoding the dump's client_encoding, once it is known */
+  readonly onStatement?: (seen: Classified, sql: Buffer, encoding: string | undefined) => void;
 }
 
 /** @throws StepEnded with every `dump.*` finding there is; the file system's error. */
@@ -29,7 +31,7 @@ export async function inspectDump(file: string, options: InspectOptions = {}): P
 
 /** The same of what is decompressed already. @param measured asked once, when the last chunk was taken. */
 export async function inspectChunks(chunks: AsyncIterable<Buffer>, measured: () => Measured | null, options: InspectOptions = {}): Promise<Inventory> {
-  const inspection = new Inspection(options.maxInventoryBytes ?? 2 ** 30);
+  const inspection = new Inspection(options);
   try {
     const reader = new DumpReader({ maxStatementBytes: options.maxStatementBytes ?? defaultReaderOptions.maxStatementBytes });
     for await (const chunk of withHeader(chunks)) {
@@ -71,9 +73,11 @@ class Inspection {
   /** 1: its line was seen, 2: the `--` behind it too. */
   #footer = 0;
   #line = 1;
+  readonly #onStatement: InspectOptions['onStatement'];
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+  constructor({ maxInventoryBytes = 2 ** 30, onStatement }: InspectOptions) {
+    this.#maxBytes = maxInventoryBytes;
+    this.#onStatement = onStatement;
   }
 
   take(item: DumpItem): void {
@@ -169,6 +173,7 @@ class Inspection {
     }
     this.#enter(seen, at);
     this.#note(seen, sql, at);
+    if (seen.kind !== 'INSERT') this.#onStatement?.(seen, sql, this.#encoding ?? undefined);
   }
 
   #copy(sql: Buffer, at: Place): void {

@@ -14,10 +14,14 @@ export type Token =
 
 const maxLiteralBytes = 1024;
 
-/** The tokens of a statement in order, comments left out. Lazy: a caller that looks at the head alone pays for the head. */
-export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, undefined> {
+/**
+ * The tokens of a statement in order, comments left out. Lazy: a caller that looks at the head alone pays for the head.
+ * @param literals `head`: no more than their first bytes; `whole`: all of them, and of dollar-quoted ones what stands between
+ */
+export function* tokens(sql: Buffer, encoding = 'UTF8', literals: 'head' | 'whole' = 'head'): Generator<Token, void, undefined> {
   if (decoding.encoding !== encoding) decoding = { encoding, decode: decoder(encoding) };
   const { decode } = decoding;
+  const literal = literals === 'head' ? literalHead : wholeLiteral;
   let at = 0;
   while (at < sql.length) {
     const byte = sql[at] as number;
@@ -41,7 +45,7 @@ export function* tokens(sql: Buffer, encoding = 'UTF8'): Generator<Token, void, 
       at = end;
     } else if (byte === 0x24 && !isDigit(sql[at + 1])) {
       const end = endOfDollarQuoted(sql, at);
-      yield end === at + 1 ? markOf('$') : literal(sql.subarray(at, end), decode);
+      yield end === at + 1 ? markOf('$') : literals === 'head' ? literal(sql.subarray(at, end), decode) : { kind: 'string', text: decode(insideDollars(sql.subarray(at, end))), upper: '' };
       at = end;
     } else if (isWordByte(byte)) {
       let end = at + 1;
@@ -100,9 +104,18 @@ const labels: Readonly<Record<string, string>> = { EUCJP: 'euc-jp', EUCKR: 'euc-
 /** A dump has one. */
 let decoding = { encoding: 'UTF8', decode: decoder('UTF8') };
 
-function literal(bytes: Buffer, decode: (bytes: Buffer) => string): Token {
-  const head = bytes.length > maxLiteralBytes ? bytes.subarray(0, maxLiteralBytes) : bytes;
-  return { kind: 'string', text: decode(head).replaceAll("''", "'"), upper: '' };
+function literalHead(bytes: Buffer, decode: (bytes: Buffer) => string): Token {
+  return wholeLiteral(bytes.length > maxLiteralBytes ? bytes.subarray(0, maxLiteralBytes) : bytes, decode);
+}
+
+function wholeLiteral(bytes: Buffer, decode: (bytes: Buffer) => string): Token {
+  return { kind: 'string', text: decode(bytes).replaceAll("''", "'"), upper: '' };
+}
+
+/** Between the delimiters, which are of one length. */
+function insideDollars(bytes: Buffer): Buffer {
+  const tag = bytes.indexOf(0x24, 1) + 1;
+  return bytes.subarray(tag, bytes.length - tag);
 }
 
 function endOf(sql: Buffer, byte: number, from: number): number {

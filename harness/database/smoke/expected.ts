@@ -17,7 +17,7 @@ export interface ExpectedFrame {
 }
 
 /** Judges the restored database against `expected`. @throws when the server or the connection is gone. */
-export async function checkExpected(reading: Reading, expected: DatabaseConfig['expected'], frame: ExpectedFrame): Promise<Checked<ExpectedEvidence>> {
+export async function checkExpected(reading: Reading, expected: Omit<DatabaseConfig['expected'], 'schemaReference'>, frame: ExpectedFrame): Promise<Checked<ExpectedEvidence>> {
   return readOnly(reading, async () => {
     const { client } = reading;
     const findings: Finding[] = [];

@@ -1,25 +1,37 @@
-// The drill log: one line per run in a Markdown table that lives in git, where an auditor reads it.
+// The logs of drills and of checks: one line per run in a Markdown table that lives in git, where an auditor reads it.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DrillRun } from '../run/record.ts';
 import { figuresOf } from './figures.ts';
 import { duration, printable, verdictWithScope } from './words.ts';
 
-export const drillLogHead = [
-  '# Drill log',
-  '',
+const table = (title: string, ...lines: readonly string[]): string => [`# ${title}`, '', ...lines, ''].join('\n');
+
+const drillLogHead = table(
+  'Drill log',
   'One line per drill, appended by the drill itself and never rewritten. Times are UTC. The RPO is measured: the time of the drill less the snapshot of the set it restored.',
   'The restore duration is a lower bound on the RTO. The last column is the sha256 of the record under `records/`.',
   '',
   '| date | verdict and scope | set | RPO | restore | run | sha256 of the record |',
   '|---|---|---|---|---|---|---|',
+);
+
+const checkLogHead = table(
+  'Check log',
+  'One line per check, appended by the check itself and never rewritten. Times are UTC. A check restores nothing: its scope says what it speaks of. The age is that of the snapshot of the set it read.',
+  'The last column is the sha256 of the record that the check wrote to `out/`, which whoever ran it keeps.',
   '',
-].join('\n');
+  '| date | verdict and scope | set | age | run | sha256 of the record |',
+  '|---|---|---|---|---|---|',
+);
+
+const isCheck = (kind: DrillRun['kind']): boolean => kind === 'check' || kind === 'check-rehearsal';
+export const logHead = (kind: DrillRun['kind']): string => (isCheck(kind) ? checkLogHead : drillLogHead);
 
 /** Appends the line of one run; makes the log where there is none. @throws the file system's error. */
 export function appendToLog(path: string, record: DrillRun, recordSha256: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  const head = existsSync(path) ? '' : drillLogHead;
+  const head = existsSync(path) ? '' : logHead(record.kind);
   appendFileSync(path, head + logLine(record, recordSha256), { flush: true });
 }
 
@@ -38,7 +50,8 @@ export function logLine(record: DrillRun, recordSha256: string): string {
   const figures = figuresOf(record);
   const told = (ms: number | null): string => (ms === null ? 'not measured' : duration(ms));
   const how = record.ended === 'finished' ? '' : ` (${record.ended})`;
-  const cells = [record.startedAt.slice(0, 16).replace('T', ' '), verdictWithScope(record) + how, figures.set ?? 'none', told(figures.rpoMs), told(figures.restoreMs), record.run, recordSha256];
+  const measured = isCheck(record.kind) ? [told(figures.ageMs)] : [told(figures.rpoMs), told(figures.restoreMs)];
+  const cells = [record.startedAt.slice(0, 16).replace('T', ' '), verdictWithScope(record) + how, figures.set ?? 'none', ...measured, record.run, recordSha256];
   return `| ${cells.map(cell).join(' | ')} |\n`;
 }
 
