@@ -96,5 +96,6 @@ function tell(report: ConsoleReport, accepted: Accepted | null, aborted: boolean
   }
   const { objects, major } = accepted.schema;
   if (!accepted.written) report.say(`${path} holds this schema already: ${objects.length} objects. Nothing was written.`);
-  else report.say(`${accepted.differences.length > 0 ? '\n' : ''}${path}: ${objects.length} objects of Postgres ${major} ${accepted.former === 'read' ? 'are the reference now' : accepted.former === 'none' ? 'are the first reference' : 'are the reference now; what was there could not be read'}. Read the diff and commit it:  git diff -- ${path}`);
+  else if (accepted.former === 'none') report.say(`${path}: ${objects.length} objects of Postgres ${major} are the first reference. Read it and commit it:  git add -- ${path}`);
+  else report.say(`${accepted.differences.length > 0 ? '\n' : ''}${path}: ${objects.length} objects of Postgres ${major} are the reference now${accepted.former === 'read' ? '' : '; what was there could not be read'}. Read the diff and commit it:  git diff -- ${path}`);
 }

@@ -5,11 +5,17 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSyn
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { CommandPlace, type Ended, freshSet, type Running } from '../../fixtures/command.ts';
+import { loadCorpus, prepareCorpus } from '../../fixtures/corpus/load.ts';
 import { removeStatement, replaceText } from '../../fixtures/sabotage.ts';
 import { needing } from '../../fixtures/tools.ts';
+import { program } from '../database/restore/rig.ts';
+import { openScratch } from '../run/scratch.ts';
+import { teardown } from '../run/teardown.ts';
+import { startEmbedded } from '../servers/embedded.ts';
 
 const base = realpathSync(mkdtempSync(join(tmpdir(), 'check-schema-')));
 chmodSync(base, 0o755);
@@ -27,8 +33,8 @@ function place(reference: string | null = readFileSync(shipped, 'utf8')): Comman
   places.push(here);
   return here;
 }
-const start = (here: CommandPlace, ...words: string[]): Running => here.start(['--config', here.config, ...words], { command: 'check:schema' });
-const check = async (here: CommandPlace, ...words: string[]): Promise<Ended> => start(here, ...words).ended;
+const start = (here: CommandPlace, words: readonly string[], env: Readonly<Record<string, string>> = {}): Running => here.start(['--config', here.config, ...words], { command: 'check:schema', env });
+const check = async (here: CommandPlace, ...words: string[]): Promise<Ended> => start(here, words).ended;
 const logged = (here: CommandPlace): string[] => (existsSync(join(here.reports, 'backup-checks.md')) ? readFileSync(join(here.reports, 'backup-checks.md'), 'utf8').split('\n').filter((line) => /^\| \d{4}-/.test(line)) : []);
 
 test('a healthy dump is verified, out of a store that is only read; two at once are two lines of one chain', async () => {
@@ -139,6 +145,31 @@ describe('--accept', () => {
     for (const here of [unbound, alone, empty, readOnly]) here.expectNothingLeft();
   }, 60_000);
 
+  const tools = needing('pg_dump18', 'embedded Postgres 18');
+  tools.test('of a live database is that of its dump', async () => {
+    const here = place(null);
+    const scratch = openScratch({ root: tmpdir(), runId: `check-schema-${process.pid}` });
+    try {
+      const server = await startEmbedded({ scratch, major: 18, signal: AbortSignal.timeout(60_000) });
+      const { admin } = server;
+      const login = await loadCorpus(await prepareCorpus(server), 18, { name: 'live', encoding: 'UTF8', sql: 'CREATE TABLE clients (id integer PRIMARY KEY, note text); INSERT INTO clients VALUES (1)' });
+      const connection = `host=${admin.host} port=${admin.port} user=${login.user} dbname=live`;
+      const live = async (path: string, password: string): Promise<Ended> => start(here, ['--accept', '--database', connection], { PATH: path, PGPASSWORD: password }).ended;
+      const path = `${dirname(tools.path('pg_dump18'))}:${process.env['PATH'] ?? ''}`;
+      const [accepted, dumped] = [await live(path, login.password), join(here.root, 'live.sql.gz')];
+      expect([accepted.code, accepted.stderr]).toEqual([0, '']);
+      expect(accepted.stdout).toMatch(/: 4 objects of Postgres 18 are the first reference\. Read it and commit it: {2}git add -- /);
+      writeFileSync(dumped, gzipSync(await program(tools.path('pg_dump18'), login, [])));
+      expect((await check(here, '--accept', '--dump', dumped)).stdout).toContain('Nothing was written.');
+      const refused = await live(path, 'wrong');
+      expect(refused.code).toBe(2);
+      expect(refused.stdout).toMatch(/schema\.source-failed[\s\S]*password authentication failed/);
+    } finally {
+      expect((await teardown(scratch.path)).findings).toEqual([]);
+    }
+    here.expectNothingLeft();
+  }, 60_000);
+
   test('of a database that pg_dump cannot reach says so', async () => {
     const here = place();
     const { code, stdout } = await check(here, '--accept', '--database', `host=${here.root} dbname=x`);
@@ -157,7 +188,7 @@ describe('ended from outside, while it reads a store that never answers', () => 
     await once(server, 'listening');
     try {
       here.configure({ checks: [], stores: [{ name: 's', kind: 's3', endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bucket: 'bbb', accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'KEY' } }] });
-      const running = here.start(['--config', here.config], { command: 'check:schema', env: { ID: 'id', KEY: 'key' } });
+      const running = start(here, [], { ID: 'id', KEY: 'key' });
       await request;
       end(running);
       return { here, ended: await running.ended };

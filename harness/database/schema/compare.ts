@@ -23,10 +23,12 @@ export function differences(reference: Schema, found: Schema): Difference[] {
   const sameMajor = reference.major === found.major;
   const [before, after] = [reference, found].map(({ objects }) => new Map(objects.map((object) => [keyOf(object), object]))) as [Map<string, SchemaObject>, Map<string, SchemaObject>];
   const only = (here: Map<string, SchemaObject>, there: Map<string, SchemaObject>): SchemaObject[] => [...here].filter(([key]) => !there.has(key)).map(([, object]) => object);
+  const heirs = new Set(reference.objects.filter(({ on, facets }) => on === null && /\binherits\(/.test(facets['definition'] ?? '')).map(({ name }) => name));
   const changed = [...after].flatMap(([key, object]): Difference[] => {
     const was = before.get(key);
     if (was === undefined) return [];
-    const facets = changedFacets(was, object, sameMajor);
+    // Of a NOT NULL that a parent has as well, pg_dump says nothing until 17.
+    const facets = changedFacets(was, object, sameMajor).filter((facet) => sameMajor || facet !== 'not null' || !heirs.has(object.on ?? ''));
     return facets.length === 0 ? [] : [{ what: 'changed', object, facets, was }];
   });
   return [...oneSided('missing', only(before, after)), ...oneSided('unexpected', only(after, before)), ...changed];

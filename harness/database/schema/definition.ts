@@ -2,6 +2,7 @@
 // in lower case, one blank where one is needed, and no comment. What is compared, hashed and committed is this form.
 import { createHash } from 'node:crypto';
 import { type Token, tokens } from '../dump/tokens.ts';
+import { settledWording } from '../wording.ts';
 
 /** A token in its one form; `bare` where it was no quoted name, and so may be a key word. */
 export interface Part {
@@ -13,18 +14,21 @@ export interface Part {
 /** The parts of a statement, its semicolon left out; literals that may be secrets are blank. @param mask blanks all of them */
 export function partsOf(sql: Buffer, encoding: string | undefined, mask = false): Part[] {
   const parts: Part[] = [];
-  for (const token of tokens(sql, encoding, 'whole')) {
+  for (const token of tokens(settledSql(sql), encoding, 'whole')) {
     if (token.kind === 'mark' && token.text === ';') continue;
     parts.push(partOf(token, parts.at(-1), mask));
   }
   return parts.map((part, at) => (part.kind === 'string' && parts[at + 1]?.text === '::' && isNameType(parts, at + 2) ? { ...part, text: quoteLiteral(nameText(part.text.slice(1, -1).replaceAll("''", "'"))) } : part));
 }
 
+/** Byte for byte, since the encoding is any that keeps ASCII: outside quotes there is nothing else. */
+const settledSql = (sql: Buffer): Buffer => (sql.includes('ARRAY[') ? Buffer.from(settledWording(sql.toString('latin1')), 'latin1') : sql);
+
 function partOf(token: Token, before: Part | undefined, mask: boolean): Part {
   if (token.kind === 'word') return { kind: 'word', text: token.text, bare: true };
   if (token.kind === 'quoted') return { kind: 'word', text: identifier(token.text), bare: false };
   if (token.kind === 'mark') return { kind: 'mark', text: token.text, bare: true };
-  const hidden = mask || (before?.kind === 'word' && /^(?:"?.*(?:passw|secret|token|credential).*|connection|conninfo)$/i.test(before.text));
+  const hidden = mask || (before?.kind === 'word' && /^(?:"?.*(?:passw|secret|token|credential|(?:access|account|api|private).?key).*|connection|conninfo)$/i.test(before.text));
   return { kind: 'string', text: hidden ? "'…'" : quoteLiteral(inUtc(token.text)), bare: true };
 }
 

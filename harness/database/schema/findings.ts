@@ -45,7 +45,7 @@ export const schemaFindings = defineFindings({
   ),
   'schema.reference-missing': obstacle<{ path: string }>(
     ({ path }) => `there is no reference schema at ${path}, so that nothing tells what the dump should hold`,
-    () => 'Make it of a schema that you know to be right, with npm run check:schema -- --accept, read it and commit it.',
+    () => 'Where it lies elsewhere, name it in expected.schemaReference of the configuration. Else make it of a schema that you know to be right, with npm run check:schema -- --accept, read it and commit it.',
   ),
   'schema.reference-unreadable': obstacle<{ path: string; problem: string }>(
     ({ path, problem }) => `the reference schema ${path} cannot be read (${problem})`,

@@ -63,13 +63,14 @@ export class SchemaReading {
         return this.#index(own, words);
       case 'CREATE TRIGGER':
       case 'CREATE CONSTRAINT TRIGGER':
+        return this.#trigger(kind === 'CREATE TRIGGER' ? '' : 'yes', table, words);
       case 'CREATE POLICY':
       case 'CREATE RULE': {
         const what = kind.slice(kind.lastIndexOf(' ') + 1).toLowerCase();
         words.behind(what);
         words.name();
         const definition = textOf(words.rest());
-        this.#add(what, table, last, { constraint: kind.includes('CONSTRAINT') ? 'yes' : '', ...(what === 'rule' ? loosely(definition) : { definition }) });
+        this.#add(what, table, last, what === 'rule' ? loosely(definition) : { definition });
         return;
       }
       case 'CREATE TYPE SHELL':
@@ -210,6 +211,17 @@ export class SchemaReading {
     this.#add('index', table, own, { unique: unique ? 'yes' : '', only: only ? 'yes' : '', definition: bareOptions(textOf(words.rest())) });
   }
 
+  #trigger(constraint: string, table: string, words: Words): void {
+    words.behind('trigger');
+    const name = words.name();
+    const when = textOf(words.until(['execute']));
+    words.take('execute', 'function');
+    const called = words.name();
+    // What it hands to its function may be the key of a service that the function calls.
+    const args = textOf(words.group());
+    this.#add('trigger', table, name, { constraint, definition: `${when} execute function ${called}()`, arguments: args === '' ? '' : digest(args) });
+  }
+
   #function(kind: string, words: Words): void {
     words.behind(kind);
     const own = words.name();
@@ -262,7 +274,8 @@ export class SchemaReading {
       const draft = this.#drafts.get(keyOf({ kind, on: null, name }));
       if (draft !== undefined) return draft;
     }
-    return this.#find('table', null, name);
+    // Where nothing made it, what is said of it does not make it either.
+    return this.#find('altered table', null, name);
   }
 
   #find(kind: string, on: string | null, name: string): Draft {

@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadCorpus, prepareCorpus } from '../../../fixtures/corpus/load.ts';
+import { loadCorpus, prepareCorpus, wholeCorpus } from '../../../fixtures/corpus/load.ts';
 import { appendSql, both, emptyTable, removeStatement, replaceStatement, replaceText, type SqlMutation } from '../../../fixtures/sabotage.ts';
 import { sampleUnit } from '../../../fixtures/sample/unit.ts';
 import { needing } from '../../../fixtures/tools.ts';
@@ -13,8 +14,10 @@ import { type Finding, StepEnded } from '../../run/finding.ts';
 import { openScratch } from '../../run/scratch.ts';
 import { teardown } from '../../run/teardown.ts';
 import { startEmbedded } from '../../servers/embedded.ts';
+import type { Login } from '../../servers/postgres.ts';
 import { inspectDump } from '../dump/inspect.ts';
-import { parseManifest } from '../manifest/manifest.ts';
+import { buildManifest, type Manifest, parseManifest } from '../manifest/manifest.ts';
+import { readManifestLines } from '../manifest/read.ts';
 import { program } from '../restore/rig.ts';
 import { compareWithExpected, compareWithManifest, compareWithReference, differences } from './compare.ts';
 import { SchemaReading } from './read.ts';
@@ -94,6 +97,7 @@ describe('against the reference', () => {
     ['a sequence of other steps', replaceText('INCREMENT BY 1', 'INCREMENT BY 2'), 'schema.object-changed: sequence public.api_keys_id_seq has changed: definition'],
     ['a table more, with all that is its own', appendSql('CREATE TABLE public.spare (id integer NOT NULL, note text);\n\nCREATE INDEX spare_idx ON public.spare USING btree (id);'), 'schema.object-unexpected: table public.spare is in the dump and not in the reference schema, with 3 that belong to it'],
     ['a drop at the end', appendSql('DROP INDEX public.clients_tags_idx;'), 'schema.object-missing: index public.clients_tags_idx is not in the dump'],
+    ['what a trigger hands to its function', replaceText('EXECUTE FUNCTION public.touch_updated_at()', "EXECUTE FUNCTION public.touch_updated_at('x')"), 'schema.object-changed: trigger clients_touch of public.clients has changed: arguments'],
     ['a statement that nobody knows', appendSql('FROBNICATE the database;'), 'schema.object-unexpected: statement '],
   ])('%s', async (_, mutation, told) => {
     const findings = await changed(mutation);
@@ -115,6 +119,19 @@ describe('against the reference', () => {
     ]);
   });
 
+  test('a table that is only altered is none', async () => {
+    const { schema } = await read(removeStatement(/^CREATE TABLE public\.api_keys /)(sample));
+    expect(coded(compareWithExpected({ tables: [{ schema: 'public', name: 'api_keys' }], extensions: [], schemaReference: '' }, schema).findings)).toEqual([expect.stringContaining('schema.expected-table-missing: the dump makes no table public.api_keys')]);
+    expect(coded(compareWithReference(reference, schema).findings)).toContainEqual(expect.stringContaining('schema.object-missing: table public.api_keys is not in the dump'));
+  });
+
+  test('an array reads alike before its first restore and after', async () => {
+    const worded = async (list: string): Promise<Schema> => (await read(appendSql(`CREATE TABLE public.jobs (state character varying(9), CONSTRAINT state CHECK (((state)::text = ANY (${list}))));\n\nCREATE INDEX live ON public.jobs USING btree (state) WHERE ((state)::text = ANY (${list}));`)(sample))).schema;
+    const [before, after] = [await worded("(ARRAY['a'::character varying, 'b'::character varying])::text[]"), await worded("ARRAY[('a'::character varying)::text, ('b'::character varying)::text]")];
+    expect(differences(before, after)).toEqual([]);
+    expect(differences(before, await worded("(ARRAY['a'::character varying, 'c'::character varying])::text[]"))).toHaveLength(2);
+  });
+
   test('another database is told in a hundred findings and a sum', async () => {
     const { schema } = await read(sample);
     const other = { ...schema, major: 17, objects: schema.objects.map((object) => ({ ...object, on: null, name: `x.${object.name}` })) };
@@ -124,7 +141,7 @@ describe('against the reference', () => {
   });
 
   test('no password is in it', async () => {
-    const { schema } = await read(appendSql(`CREATE USER MAPPING FOR wa SERVER s OPTIONS (user 'told not', password 'told not');\n\nCREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h', password 'told not');\n\nCREATE SUBSCRIPTION sub CONNECTION 'password=told not' PUBLICATION p WITH (connect = false);`)(sample));
+    const { schema } = await read(appendSql(`CREATE USER MAPPING FOR wa SERVER s OPTIONS (user 'told not', password 'told not');\n\nCREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (host 'h', password 'told not');\n\nCREATE SUBSCRIPTION sub CONNECTION 'password=told not' PUBLICATION p WITH (connect = false);\n\nCREATE TRIGGER hook AFTER INSERT ON public.clients FOR EACH ROW EXECUTE FUNCTION public.hook('https://example.invalid', 'Bearer told not');\n\nCREATE SERVER t FOREIGN DATA WRAPPER w OPTIONS (aws_secret 'told not', access_key_id 'told not');`)(sample));
     expect(referenceText(schema, 'a')).not.toContain('told not');
   });
 });
@@ -140,18 +157,37 @@ test('against the manifest: a table that only one side has', async () => {
   ]);
 });
 
-const tools = needing('pg_dump15', 'pg_dump16', 'pg_dump17', 'pg_dump18', 'embedded Postgres 15');
-tools.test('every pg_dump, in every variant, says the same of the corpus', async () => {
+const tools = needing('pg_dump15', 'pg_dump16', 'pg_dump17', 'pg_dump18', 'embedded Postgres 15', 'embedded Postgres 18');
+tools.test('every pg_dump, in every variant, says the same of the corpus, and so does a server of a later major', async () => {
   const scratch = openScratch({ root: tmpdir(), runId: `schema-test-${process.pid}` });
   try {
-    const server = await startEmbedded({ scratch, major: 15, signal: AbortSignal.timeout(60_000) });
-    const login = await loadCorpus(await prepareCorpus(server), 15, { name: 'corpus', encoding: 'UTF8' });
-    const schemaOf = async (major: 15 | 16 | 17 | 18, ...words: string[]): Promise<Schema> => (await read(Buffer.from(await program(tools.path(`pg_dump${major}`), login, ['--schema-only', ...words]), 'latin1'))).schema;
+    const loaded = async (major: 15 | 18): Promise<Login> => loadCorpus(await prepareCorpus(await startEmbedded({ scratch, major, signal: AbortSignal.timeout(60_000) })), 15, wholeCorpus);
+    const login = await loaded(15);
+    const dumped = async (major: 15 | 16 | 17 | 18, from: Login, ...words: string[]): Promise<ReadSchema> => read(Buffer.from(await program(tools.path(`pg_dump${major}`), from, words), 'latin1'));
+    const schemaOf = async (major: 15 | 16 | 17 | 18, ...words: string[]): Promise<Schema> => (await dumped(major, login, '--schema-only', ...words)).schema;
     const one = await schemaOf(15);
     expect(one.objects.length).toBeGreaterThan(200);
     const variants: [15 | 16 | 17 | 18, ...string[]][] = [[16], [17], [18], [15, '--quote-all-identifiers'], [18, '--quote-all-identifiers'], [18, '--clean', '--if-exists', '--create'], [18, '--no-owner', '--no-privileges', '--no-comments'], [18, '--disable-dollar-quoting']];
-    for (const variant of variants) expect(differences(one, await schemaOf(...variant)).map((difference) => `${variant.join(' ')}: ${difference.what} ${nameOf(difference.object)}${difference.what === 'changed' ? ` ${difference.facets.join()}` : ''}`)).toEqual([]);
+    const told = (other: Schema): string[] => differences(one, other).map((difference) => `${difference.what} ${nameOf(difference.object)}${difference.what === 'changed' ? ` ${difference.facets.join()}` : ''}`);
+    for (const variant of variants) expect(told(await schemaOf(...variant)), variant.join(' ')).toEqual([]);
+    const later = await loaded(18);
+    const { schema, inventory } = await dumped(18, later);
+    expect(told(schema)).toEqual([]);
+    expect(schema.major).toBe(18);
+    // What pg_dump leaves to an extension is no table that is lacking.
+    expect(compareWithManifest(await manifestOf(later), inventory).findings).toEqual([]);
   } finally {
     expect((await teardown(scratch.path)).findings).toEqual([]);
   }
 }, 90_000);
+
+async function manifestOf(login: Login): Promise<Manifest> {
+  const client = new Client({ ...login });
+  await client.connect();
+  try {
+    const lines = await readManifestLines(client, { signal: AbortSignal.timeout(60_000) });
+    return parseManifest(buildManifest({ id: '2026-11-23', dump: { name: 'db-2026-11-23.sql.gz', sha256: 'a'.repeat(64), bytes: 1 }, tools: { pgDump: '18', psql: '18' } }, lines), 'corpus');
+  } finally {
+    await client.end();
+  }
+}
