@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import type { Finding } from '../../run/finding.ts';
 import type { IntegrityEvidence } from './evidence.ts';
 import { find } from './findings.ts';
-import { guarded, isFinding, notJudged, readOnly, rowsOf, type Checked, type Reading } from './reading.ts';
+import { guarded, isFinding, notJudged, readOnly, searchPath, rowsOf, type Checked, type Reading } from './reading.ts';
 
 /** Where a sequence stood when the dump was taken, as the manifest has it. */
 export interface Stood {
@@ -193,11 +193,12 @@ async function judgeFilled(client: Client, named: Named, findings: Finding[]): P
 async function judgeViews(client: Client, named: Named, findings: Finding[]): Promise<number> {
   const views = await named.rows<{ view: string; sql: string }>(`SELECT ${NAME('c')} AS view, ${QUOTED('c')} AS sql FROM pg_catalog.pg_class c WHERE c.relkind = 'v' AND ${OWN('c')} ORDER BY 1`);
   // A view reads as its owner, whom a forced policy filters: that is as it should be, and no count is taken here.
-  await client.query('SET LOCAL row_security = on');
+  await client.query(`SET LOCAL row_security = on; ${searchPath.theirs}`);
   for (const { view, sql } of views) {
     // LIMIT 0 runs nothing, yet Postgres plans it and checks the grants of the view's owner.
     const selected = await guarded(client, () => rowsOf(client, `SELECT FROM ${sql} LIMIT 0`), (sqlstate) => find('smoke.view-unusable', { view, sqlstate }));
     if (isFinding(selected)) findings.push(selected);
   }
+  await client.query(searchPath.ours);
   return views.length;
 }

@@ -4,7 +4,7 @@ import type { Finding } from '../../run/finding.ts';
 import type { SmokeQuery } from '../config.ts';
 import type { QueriesEvidence } from './evidence.ts';
 import { find } from './findings.ts';
-import { AS_PRINTED, DEFAULT_TIMEOUT_MS, guarded, isFinding, readOnly, type Checked, type Reading } from './reading.ts';
+import { AS_PRINTED, DEFAULT_TIMEOUT_MS, guarded, isFinding, readOnly, searchPath, type Checked, type Reading } from './reading.ts';
 
 /** Asks every query and compares its answer. Facts name the query and what was expected; the answer only where it is a count. */
 export async function checkQueries(reading: Reading, queries: readonly SmokeQuery[]): Promise<Checked<QueriesEvidence>> {
@@ -33,9 +33,11 @@ export async function ask({ client, timeoutMs = DEFAULT_TIMEOUT_MS }: Reading, n
 async function fetchOne(client: Client, name: string, sql: string): Promise<{ value: string | null } | Finding> {
   // The extended protocol refuses a second statement. (Its types do not know the option.)
   const declare = { text: `DECLARE smoke_answer NO SCROLL CURSOR FOR ${sql.replace(/[;\s]+$/, '')}`, queryMode: 'extended' };
+  await client.query(searchPath.theirs);
   await client.query(declare);
   const { rows, fields } = await client.query<(string | null)[]>({ text: 'FETCH 2 FROM smoke_answer', rowMode: 'array', types: AS_PRINTED });
   await client.query('CLOSE smoke_answer');
+  await client.query(searchPath.ours);
   if (fields.length !== 1) return find('smoke.query-shape', { query: name, reason: `but has ${fields.length} columns` });
   const row = rows[0];
   if (row === undefined) return find('smoke.query-shape', { query: name, reason: 'but answered with no row' });

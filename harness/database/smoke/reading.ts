@@ -19,12 +19,18 @@ export interface Reading {
 
 export const DEFAULT_TIMEOUT_MS = 600_000;
 
+/**
+ * Where names without a schema are looked up. What the dump holds must not stand in for the server's own operators, and
+ * its ALTER DATABASE … SET may put its schemas first: only an operator's SQL, and what a view calls, needs that.
+ */
+export const searchPath = { ours: 'SET LOCAL search_path = pg_catalog', theirs: 'SET LOCAL search_path TO DEFAULT' } as const;
+
 /** Runs `work` in one read-only snapshot. Nothing it changes in the session outlives it. @throws what `work` throws. */
 export async function readOnly<T>({ client, timeoutMs = DEFAULT_TIMEOUT_MS }: Reading, work: () => Promise<T>): Promise<T> {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   try {
     // Compiling many small counts costs more than running them. With row_security off Postgres refuses what it would have to filter: half the rows are never taken for all.
-    await client.query(`SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}; SET LOCAL row_security = off; SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'`);
+    await client.query(`SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}; SET LOCAL row_security = off; SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'; ${searchPath.ours}`);
     // A database without an encoding may hold any bytes, which Postgres would refuse to hand out as UTF-8.
     await client.query("SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) WHERE pg_catalog.getdatabaseencoding() = 'SQL_ASCII'");
     return await work();

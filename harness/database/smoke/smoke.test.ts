@@ -149,6 +149,9 @@ const faults: Record<string, readonly [code: string, harm: string, facts: object
   'the newest row is old': ['smoke.rows-stale', '', { table: 'public.messages', column: 'created_at', ageHours: 48.8, maxAgeHours: 26 }, { ...table('messages', { newest: 'created_at' }), now: new Date('2026-11-22T02:00:00Z') }],
   'the table\'s own age is passed': ['smoke.rows-stale', '', { maxAgeHours: 1 }, table('messages', { newest: 'created_at', maxAgeMs: HOUR })],
   'rows come from the future': ['smoke.rows-from-future', "UPDATE messages SET created_at = '2026-11-20T08:20:00Z' WHERE id > 598", { rows: '2' }],
+  'rows come from the future, and the dump brought another meaning of later': ['smoke.rows-from-future', `UPDATE messages SET created_at = '2026-11-20T08:20:00Z' WHERE id > 598; CREATE SCHEMA evil;
+    CREATE FUNCTION evil.never(timestamptz, timestamptz) RETURNS boolean LANGUAGE sql AS 'SELECT false'; CREATE OPERATOR evil.> (FUNCTION = evil.never, LEFTARG = timestamptz, RIGHTARG = timestamptz);
+    GRANT USAGE ON SCHEMA evil TO PUBLIC; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = evil, public, pg_catalog', current_database()); END $$`, { rows: '2' }],
   'rows come from infinity': ['smoke.rows-from-future', "UPDATE messages SET created_at = 'infinity' WHERE id = 5", { rows: '1' }],
   'all rows come from the future': ['smoke.rows-from-future', '', { rows: '600' }, { ...table('messages', { newest: 'created_at' }), now: new Date('2020-01-01T00:00:00Z') }],
   'the newest column is gone': ['smoke.newest-unreadable', '', { reason: 'there is no such column' }, table('messages', { newest: 'sent_at' })],
