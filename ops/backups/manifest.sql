@@ -25,7 +25,10 @@ SET LOCAL transform_null_equals = off;
 SET LOCAL row_security = off;
 -- Compiling the chain of a wide table costs far more than running it.
 SET LOCAL jit = off;
+-- pg_dump lifts these limits for itself, too; only servers from 17 on have the last one. No row comes of it.
 SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = 0;
+SELECT WHERE CASE WHEN current_setting('server_version_num')::int >= 170000 THEN set_config('transaction_timeout', '0', true) IS NULL END;
 -- Lines are UTF-8; a database without an encoding hands out its bytes as they are. No row comes of this.
 SELECT WHERE set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true) IS NULL;
 
@@ -421,12 +424,12 @@ object (type, class, oid, sub, schema, tbl, name, owner, acl, aclkind, parent, d
   SELECT 'extension', 'pg_extension'::regclass, x.oid, 0, NULL, NULL, x.extname, NULL, NULL, NULL, 0, '{}'
   FROM pg_extension AS x WHERE x.oid >= 16384
   UNION ALL
-  -- What pg_dump writes of the database itself with --create, and with that alone.
+  -- What pg_dump writes of the database itself with --create, and with that alone. Applications keep secrets in settings of their own.
   SELECT 'database', 'pg_database'::regclass, d.oid, -1, NULL, NULL, '(this one)', d.datdba, d.datacl, 'd', 0,
     jsonb_build_object(
       'connectionLimit', nullif(d.datconnlimit, -1),
       'isTemplate', nullif(d.datistemplate, false),
-      'settings', (SELECT jsonb_object_agg(coalesce(quote_ident(r.rolname), '(all)'), (SELECT jsonb_agg(o ORDER BY o COLLATE "C") FROM unnest(s.setconfig) AS o)) FROM pg_db_role_setting AS s LEFT JOIN pg_roles AS r ON r.oid = s.setrole WHERE s.setdatabase = d.oid),
+      'settings', (SELECT jsonb_object_agg(coalesce(quote_ident(r.rolname), '(all)'), (SELECT jsonb_object_agg(split_part(o, '=', 1), encode(sha256(convert_to(o, getdatabaseencoding())), 'hex')) FROM unnest(s.setconfig) AS o)) FROM pg_db_role_setting AS s LEFT JOIN pg_roles AS r ON r.oid = s.setrole WHERE s.setdatabase = d.oid),
       'comment', shobj_description(d.oid, 'pg_database'))
   FROM pg_database AS d WHERE d.datname = current_database()
   UNION ALL

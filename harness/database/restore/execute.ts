@@ -72,7 +72,7 @@ async function run(input: RestoreInput, context: Pick<StepContext, 'signal' | 'p
   const { plan, server } = input;
   const head = await readHead(input.items());
   const maintenance = await sessions.open({ ...server.admin, database: plan.database === server.admin.database ? 'template1' : server.admin.database });
-  const restorer = await createActor(maintenance, 'restorer');
+  const restorer = await createActor(maintenance, server.major, 'restorer');
   const made = await createDatabase(maintenance, { name: plan.database, owner: restorer.user, settings: input.settings, head });
   await sessions.close(maintenance);
 
@@ -426,7 +426,7 @@ class Run {
   async #views(): Promise<void> {
     const { server } = this.#input;
     const { control, admin, database } = this.#places;
-    const filler = await createActor(control, 'filler');
+    const filler = await createActor(control, server.major, 'filler');
     if (server.major >= 14) await control.query(`GRANT pg_read_all_data TO ${escapeIdentifier(filler.user)}`);
     await ensureConnect(control, filler.user, database);
     const session = await this.#sessions.open(login(server, filler, database));

@@ -38,6 +38,10 @@ const subscription = "CREATE SUBSCRIPTION lanes CONNECTION 'host=nowhere' PUBLIC
 const cases: Readonly<Record<string, Case>> = {
   'create-database': { sql: "CREATE DATABASE lanes WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';\n\\connect lanes\n", near: ["CREATE TABLESPACE d LOCATION '/tmp';", 'CREATE USER d SUPERUSER;'] },
   'alter-database': { before: "CREATE DATABASE lanes WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';\n\\connect lanes\n", sql: 'ALTER DATABASE lanes CONNECTION LIMIT = 7;', shows: ["SELECT datconnlimit AS it FROM pg_database WHERE datname = 'lanes'", '-1', '7'], near: ["ALTER DATABASE lanes SET session_preload_libraries = 'x';", 'ALTER DATABASE lanes RENAME TO other;', 'ALTER DATABASE lanes SET TABLESPACE x;'] },
+  'database-setting': { before: "CREATE DATABASE lanes WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';\n\\connect lanes\n", sql: `ALTER DATABASE lanes SET "app.secret" TO E'it''s \\\\';`, near: [
+    "ALTER DATABASE lanes SET session_preload_libraries TO 'x';", "ALTER DATABASE lanes SET dynamic_library_path TO '/tmp';", `ALTER DATABASE lanes SET "plperl.on_plperl_init" TO 'x';`, `ALTER DATABASE lanes SET "PLv8.start_proc" TO 'x';`,
+    "ALTER DATABASE lanes SET log_statement TO 'all', SET work_mem TO '1MB';", "ALTER DATABASE lanes SET log_statement FROM CURRENT;", `ALTER DATABASE lanes SET "app.secret" TO E'\\'' || public.evil(1);`, "ALTER DATABASE lanes SET work_mem TO '1MB';",
+  ] },
   'role-in-database': { sql: "ALTER ROLE alice IN DATABASE restored SET work_mem TO '8MB';", near: ['ALTER ROLE alice SUPERUSER;', "ALTER ROLE ALL IN DATABASE restored SET work_mem TO '8MB';", "ALTER ROLE CURRENT_USER IN DATABASE restored SET role TO 'x';", "ALTER ROLE alice SET session_preload_libraries TO 'x';", "ALTER USER alice PASSWORD 'x';"] },
   extension: { sql: 'CREATE EXTENSION dblink WITH SCHEMA public;', near: ['CREATE EXTENSION dblink CASCADE;', "CREATE EXTENSION dblink VERSION '1.0';", 'CREATE EXTENSION dblink WITH SCHEMA public CASCADE;', 'ALTER EXTENSION dblink UPDATE;', 'ALTER EXTENSION dblink ADD FUNCTION public.evil();'] },
   language: {

@@ -70,6 +70,11 @@ const ownObject = [
   `(?:DATABASE|FOREIGN SERVER) ${id}`,
   String.raw`LARGE OBJECT \d+`,
 ].join('|');
+// Settings that only a superuser may give a database, and an application's own, which no extension's library answers for.
+// Not among them: what loads a library, names a directory or a language's first code, or lames the server.
+const custom = String.raw`(?!pl(?!pgsql\.))\w+\.`;
+const setting = String.raw`"?(?:(?:log|track)_\w+|compute_query_id|deadlock_timeout|event_triggers|lc_messages|lo_compat_privileges|max_stack_depth|session_replication_role|temp_file_limit|update_process_title|wal_compression|${custom}[\w.$\x80-\xff]+)"?`;
+const literal = String.raw`(?:'(?:[^']|'')*'|E'(?:[^'\\]|''|\\\\)*')`;
 const text = (pattern: string) => new RegExp(`^${pattern}`, 'is');
 
 const catalogOnly = 'writes catalog rows only';
@@ -78,6 +83,7 @@ export const adminRows: readonly AdminRow[] = [
   // The database itself.
   { id: 'create-database', kind: /^(?:CREATE|DROP) DATABASE/, text: text('(?:CREATE|DROP) DATABASE '), phase: 'main', lane: 'none', managed: true, why: 'the throw-away database stands in for it', harmless: 'not run' },
   { id: 'alter-database', kind: /^ALTER DATABASE/, text: text(`ALTER DATABASE ${id} (?:WITH )?(?:IS_TEMPLATE|ALLOW_CONNECTIONS|CONNECTION LIMIT)\\b`), phase: 'main', lane: 'none', managed: true, why: 'would lock the drill out', harmless: 'not run' },
+  { id: 'database-setting', kind: /^ALTER DATABASE/, text: text(`ALTER DATABASE ${id} SET ${setting} TO ${literal}(?:, ${literal})*;$`), phase: 'main', lane: 'admin', why: 'these are for superusers', harmless: 'a setting of later sessions that loads nothing and names no file' },
   { id: 'role-in-database', kind: /^ALTER ROLE/, text: text(`ALTER ROLE ${role} IN DATABASE ${id} (?:SET|RESET) `), phase: 'grants', lane: 'admin', managed: true, why: 'needs CREATEROLE over that role', harmless: 'a setting of a role that cannot log in' },
 
   // In place.

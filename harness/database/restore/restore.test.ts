@@ -114,6 +114,14 @@ other.describe('a database of Postgres 15', () => {
   }, 30_000);
 });
 
+test('the limits that an application gave its database do not hold for the drill, and come back', async () => {
+  const settings = ["statement_timeout TO '1ms'", "lock_timeout TO '1ms'", "idle_in_transaction_session_timeout TO '1ms'", "idle_session_timeout TO '1ms'", "transaction_timeout TO '1ms'", "default_transaction_read_only TO 'on'", "log_min_duration_statement TO '1s'", "session_replication_role TO 'replica'", "standard_conforming_strings TO 'off'"];
+  const { admin, checker } = await rig.restore(rig.dump('limits', `SET client_encoding = 'UTF8';\nCREATE DATABASE limits WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';\n${settings.map((one) => `ALTER DATABASE limits SET ${one};\n`).join('')}\\connect limits\n${head}SET statement_timeout = 0;\nCREATE MATERIALIZED VIEW public.mv AS SELECT 1 AS one FROM pg_catalog.pg_sleep(0.05) WITH NO DATA;\nALTER MATERIALIZED VIEW public.mv OWNER TO wa;\nREFRESH MATERIALIZED VIEW public.mv;\n`));
+  const [made] = await query(admin, 'SELECT setconfig FROM pg_db_role_setting WHERE setrole = 0');
+  expect(made?.['setconfig']).toHaveLength(settings.length);
+  for (const login of [admin, checker]) expect(await query(login, 'BEGIN; SELECT pg_sleep(0.05); SELECT count(*)::int FROM public.mv')).toEqual([{ count: 1 }]);
+});
+
 describe('a dump that cannot be restored', () => {
   test('names statement, line and SQLSTATE, and no row', async () => {
     const finding = await one(`${healthy}CREATE VIEW public.v AS SELECT nothing FROM public.t;\n`);

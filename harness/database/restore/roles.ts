@@ -15,11 +15,13 @@ export const login = (server: PostgresServer, actor: Actor, database: string): L
 
 /**
  * A role that can log in and do nothing else: no superuser, no BYPASSRLS, member of no role. It inherits, since 15 keeps a
- * database's owner out of the public schema otherwise: there he is the one member of the role that owns it.
+ * database's owner out of the public schema otherwise: there he is the one member of the role that owns it. The limits of
+ * the dump's ALTER DATABASE … SET do not hold for it.
  */
-export async function createActor(control: Client, prefix: string): Promise<Actor> {
+export async function createActor(control: Client, major: number, prefix: string): Promise<Actor> {
   const actor = { user: randomName(prefix), password: randomBytes(24).toString('hex') };
   await control.query(`CREATE ROLE ${escapeIdentifier(actor.user)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD ${escapeLiteral(actor.password)}`);
+  await setForRole(control, actor.user, unhurried(major));
   return actor;
 }
 
@@ -42,24 +44,31 @@ export async function createDumpRoles(control: Client, names: Iterable<string>):
   return made;
 }
 
-/** What later sessions of the admin and of the checker must not inherit from the dump's ALTER DATABASE … SET. */
+/** What later sessions of the admin must not inherit from the dump's ALTER DATABASE … SET. */
 export async function guardLogins(control: Client, major: number, admin: string): Promise<void> {
-  const settings = ["search_path = ''", 'default_transaction_read_only = off', 'session_replication_role = origin', 'row_security = on'];
-  // From 17 on a trigger may fire on login, with the rights of whoever logs in.
-  if (major >= 17) settings.push('event_triggers = off');
-  for (const setting of settings) await control.query(`ALTER ROLE ${escapeIdentifier(admin)} SET ${setting}`);
+  await setForRole(control, admin, [...unhurried(major), "search_path = ''", 'session_replication_role = origin', 'row_security = on',
+    // From 17 on a trigger may fire on login, with the rights of whoever logs in.
+    ...(major >= 17 ? ['event_triggers = off'] : [])]);
+}
+
+// An application's limits are not the drill's; and where it only reads by default, views must be filled all the same.
+const unhurried = (major: number): string[] => [
+  'statement_timeout = 0', 'lock_timeout = 0', 'idle_in_transaction_session_timeout = 0', ...(major >= 14 ? ['idle_session_timeout = 0'] : []), ...(major >= 17 ? ['transaction_timeout = 0'] : []),
+  'default_transaction_read_only = off', "default_transaction_isolation = 'read committed'", 'default_transaction_deferrable = off',
+];
+
+async function setForRole(control: Client, name: string, settings: readonly string[]): Promise<void> {
+  for (const setting of settings) await control.query(`ALTER ROLE ${escapeIdentifier(name)} SET ${setting}`);
 }
 
 /** A role that reads everything and writes nothing: past row-level security, large objects included, no superuser. */
 export async function createChecker(control: Client, major: number, database: string): Promise<Actor> {
-  const checker = await createActor(control, 'checker');
+  const checker = await createActor(control, major, 'checker');
   const name = escapeIdentifier(checker.user);
   await control.query(`ALTER ROLE ${name} BYPASSRLS`);
   if (major >= 14) await control.query(`GRANT pg_read_all_data TO ${name}`);
   else await control.query(memberOfOwners(checker.user));
-  await control.query(`ALTER ROLE ${name} SET default_transaction_read_only = on`);
-  await control.query(`ALTER ROLE ${name} SET lo_compat_privileges = on`);
-  if (major >= 17) await control.query(`ALTER ROLE ${name} SET event_triggers = off`);
+  await setForRole(control, checker.user, ['default_transaction_read_only = on', 'lo_compat_privileges = on', ...(major >= 17 ? ['event_triggers = off'] : [])]);
   await ensureConnect(control, checker.user, database);
   return checker;
 }

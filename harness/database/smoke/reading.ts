@@ -30,7 +30,7 @@ export async function readOnly<T>({ client, timeoutMs = DEFAULT_TIMEOUT_MS }: Re
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   try {
     // Compiling many small counts costs more than running them. With row_security off Postgres refuses what it would have to filter: half the rows are never taken for all.
-    await client.query(`SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}; SET LOCAL row_security = off; SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'; ${searchPath.ours}`);
+    await client.query(`SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}; SET LOCAL row_security = off; SET LOCAL jit = off; SET LOCAL TimeZone = 'UTC'; SET LOCAL standard_conforming_strings = on; ${searchPath.ours}`);
     // A database without an encoding may hold any bytes, which Postgres would refuse to hand out as UTF-8.
     await client.query("SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) WHERE pg_catalog.getdatabaseencoding() = 'SQL_ASCII'");
     return await work();
