@@ -52,6 +52,7 @@ async function check(words: CheckWords, loaded: Loaded, settings: (scratch: stri
     carry: async (run) => carryHere(schemaCheckPlan, run),
     settings,
     keep: false,
+    engine: null,
     afterwards,
   });
 }

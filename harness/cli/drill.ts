@@ -5,6 +5,7 @@ import { basename, isAbsolute, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Loaded } from '../config/load.ts';
 import type { How } from '../database/select/select.ts';
+import { engineAddress } from '../run/engine-address.ts';
 import type { DrillRun } from '../run/record.ts';
 import { scratchPrefix } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
@@ -59,6 +60,7 @@ async function drill(options: DrillOptions, loaded: Loaded): Promise<number> {
     carry: async (run) => drive({ root, drill: join(root, 'drills', 'database.drill.ts'), checks: config.checks, ...run }),
     settings,
     keep: options.keep === true,
+    engine: engineAddress(process.env)?.uri ?? null,
     afterwards: (record) => afterwards(record, options),
   });
 }

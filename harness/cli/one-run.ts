@@ -9,7 +9,6 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { type Loaded, type LoadOptions, loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import { ConsoleReport } from '../report/console.ts';
-import { engineAddress } from '../run/engine-address.ts';
 import type { Finding } from '../run/finding.ts';
 import type { DrillRun } from '../run/record.ts';
 import { thisProcess } from '../run/register-processes.ts';
@@ -38,6 +37,8 @@ export interface RunWords {
 export interface PlannedRun<Settings> extends Pick<RunOptions<Settings>, 'plan' | 'more' | 'carry' | 'settings' | 'keep'> {
   readonly kind: DrillRun['kind'];
   readonly scope: DrillRun['scope'];
+  /** The container engine on which the leavings of lost runs are looked for; null: none is asked. */
+  readonly engine: string | null;
   /** What the reader most likely wants to do next. */
   readonly afterwards: (record: DrillRun) => readonly string[];
 }
@@ -112,7 +113,7 @@ export async function oneRun<Settings>(words: RunWords, { config, file, digest }
       reports: config.reports,
       scratchRoot: config.scratch,
       signal,
-      found: await lookBack(config.reports, config.scratch),
+      found: await lookBack(config.reports, config.scratch, planned.engine),
       onEvent: (event, step) => report.take(event, step),
     }));
     report.end(record, fileLines(filesOf(config.reports, run, planned.kind)), planned.afterwards(record));
@@ -161,9 +162,9 @@ export const shown = (path: string): string => (relative(process.cwd(), path).st
 const fileLines = (files: RunFiles): [string, string][] => [['record', shown(files.record)], ['junit', shown(files.junit)], ['log', shown(files.log)]];
 
 /** Logs runs that never ended, and removes what they left. */
-async function lookBack(reports: string, scratchRoot: string): Promise<Finding[]> {
+async function lookBack(reports: string, scratchRoot: string, engine: string | null): Promise<Finding[]> {
   const { found, roots } = await logAbandoned(reports);
-  const reaped = await reapAbandoned({ roots: [...new Set([scratchRoot, ...roots])], engine: engineAddress(process.env)?.uri ?? null });
+  const reaped = await reapAbandoned({ roots: [...new Set([scratchRoot, ...roots])], engine });
   return [...found, ...reaped.map(({ finding }) => finding)];
 }
 
