@@ -19,7 +19,7 @@ export interface InspectOptions extends Partial<ReaderOptions>, Pick<GunzipOptio
   /** About the most memory that the inventory may take. Default: 1 GiB; a dump of 20,000 tables takes 20 MB. */
   readonly maxInventoryBytes?: number;
   /** Sees every statement as it comes by, COPY and INSERT left out. @param encoding the dump's client_encoding, once it is known */
-  readonly onStatement?: (seen: Classified, sql: Buffer, encoding: string | undefined) => void;
+  readonly onStatement?: (seen: Classified, sql: Buffer, at: Place, encoding: string | undefined) => void;
 }
 
 /** @throws StepEnded with every `dump.*` finding there is; the file system's error. */
@@ -173,7 +173,7 @@ class Inspection {
     }
     this.#enter(seen, at);
     this.#note(seen, sql, at);
-    if (seen.kind !== 'INSERT') this.#onStatement?.(seen, sql, this.#encoding ?? undefined);
+    if (seen.kind !== 'INSERT') this.#onStatement?.(seen, sql, at, this.#encoding ?? undefined);
   }
 
   #copy(sql: Buffer, at: Place): void {

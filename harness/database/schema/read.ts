@@ -1,31 +1,28 @@
 // Reads the schema off a dump's statements as inspection comes by them. Data, comments and the bodies of functions are none:
 // a CREATE TABLE inside them is never a statement. What is not understood counts by its text, and is never dropped.
-import type { Classified } from '../dump/items.ts';
+import type { Classified, Place } from '../dump/items.ts';
 import { digest, dotted, identifier, looseText, type Part, partsOf, separated, textOf, Words } from './definition.ts';
-import { compareObjects, keyOf, type Schema, type SchemaObject } from './schema.ts';
+import { type Draft, Drafts } from './drafts.ts';
+import { compareObjects, type Schema } from './schema.ts';
 
 /**
  * Left out: data and settings of the session; what pg_dump may be told to leave out (owners, privileges, comments, labels); and
  * the database itself, whose name is another's in every copy.
  */
 const ignored = /^(?:SET|RESET|SELECT|INSERT|COPY|COMMENT ON|SECURITY LABEL|GRANT|REVOKE|ALTER DEFAULT PRIVILEGES|REFRESH MATERIALIZED VIEW|BEGIN|COMMIT|CREATE DATABASE|ALTER DATABASE|DROP DATABASE|ALTER ROLE|ALTER LARGE OBJECT)\b|… OWNER TO$/;
-/** Texts longer than this are told by their digest. */
-const maxTextLength = 1000;
-
-interface Draft {
-  readonly kind: string;
-  readonly on: string | null;
-  readonly name: string;
-  readonly facets: Map<string, string>;
-}
-
 export class SchemaReading {
-  readonly #drafts = new Map<string, Draft>();
+  readonly #drafts: Drafts;
   /** Whether anything was made yet. */
   #built = false;
 
-  /** Takes one statement. @param encoding the dump's client_encoding, once it is known */
-  take({ kind, name }: Classified, sql: Buffer, encoding: string | undefined): void {
+  /** @param maxBytes about the most memory that the objects may take; 20,000 tables take a fifth of the default */
+  constructor(maxBytes = 2 ** 30) {
+    this.#drafts = new Drafts(maxBytes);
+  }
+
+  /** Takes one statement. @param encoding the dump's client_encoding, once it is known @throws StepEnded dump.too-many-statements */
+  take({ kind, name }: Classified, sql: Buffer, { line }: Place, encoding: string | undefined): void {
+    this.#drafts.line = line;
     if (ignored.test(kind)) return;
     const words = new Words(partsOf(sql, encoding, /USER MAPPING|SUBSCRIPTION/.test(kind)));
     const own = dotted(name);
@@ -36,7 +33,7 @@ export class SchemaReading {
     switch (kind) {
       case 'CREATE SCHEMA':
         // Whether a dump makes it depends on the options and the major of pg_dump; every database has it.
-        if (own !== 'public') this.#add('schema', null, own);
+        if (own !== 'public') this.#drafts.add('schema', null, own);
         return;
       case 'CREATE EXTENSION':
         return this.#extension(words);
@@ -50,11 +47,11 @@ export class SchemaReading {
       case 'CREATE SEQUENCE':
       case 'CREATE UNLOGGED SEQUENCE':
         words.behind('sequence');
-        this.#add('sequence', null, words.name(), { unlogged: kind.includes('UNLOGGED') ? 'yes' : '', definition: textOf(words.rest()) });
+        this.#drafts.add('sequence', null, words.name(), { unlogged: kind.includes('UNLOGGED') ? 'yes' : '', definition: textOf(words.rest()) });
         return;
       case 'ALTER SEQUENCE … OWNED BY':
         words.behind('owned', 'by');
-        return this.#set(this.#find('sequence', null, own), 'owned by', textOf(words.rest()));
+        return this.#drafts.set(this.#drafts.find('sequence', null, own), 'owned by', textOf(words.rest()));
       case 'CREATE FUNCTION':
       case 'CREATE PROCEDURE':
         return this.#function(kind === 'CREATE FUNCTION' ? 'function' : 'procedure', words);
@@ -70,18 +67,18 @@ export class SchemaReading {
         words.behind(what);
         words.name();
         const definition = textOf(words.rest());
-        this.#add(what, table, last, what === 'rule' ? loosely(definition) : { definition });
+        this.#drafts.add(what, table, last, what === 'rule' ? loosely(definition) : { definition });
         return;
       }
       case 'CREATE TYPE SHELL':
-        this.#add('type', null, own);
+        this.#drafts.add('type', null, own);
         return;
     }
     if (kind.startsWith('CREATE TYPE ') || kind === 'CREATE DOMAIN') {
       const what = kind === 'CREATE DOMAIN' ? 'domain' : 'type';
       words.behind(what);
       words.name();
-      this.#add(what, null, own, { definition: textOf(words.rest()) });
+      this.#drafts.add(what, null, own, { definition: textOf(words.rest()) });
       return;
     }
     if (/^ALTER (?:FOREIGN )?TABLE … ADD CONSTRAINT/.test(kind)) {
@@ -95,8 +92,7 @@ export class SchemaReading {
   }
 
   end(major: number): Schema {
-    const objects = [...this.#drafts.values()].map(({ kind, on, name, facets }): SchemaObject => ({ kind, on, name, facets: Object.fromEntries([...facets].filter(([, text]) => text !== '').sort(([a], [b]) => (a < b ? -1 : 1)).map(([facet, text]) => [facet, told(text)])) }));
-    return { major, objects: objects.toSorted(compareObjects) };
+    return { major, objects: this.#drafts.objects().sort(compareObjects) };
   }
 
   #extension(words: Words): void {
@@ -104,70 +100,70 @@ export class SchemaReading {
     words.take('if', 'not', 'exists');
     const name = words.name();
     words.until(['schema']);
-    this.#add('extension', null, name, { schema: words.take('schema') ? words.name() : '' });
+    this.#drafts.add('extension', null, name, { schema: words.take('schema') ? words.name() : '' });
   }
 
   #table(kind: string, words: Words): void {
     words.behind('table');
     words.take('if', 'not', 'exists');
     const name = words.name();
-    const table = this.#add(kind === 'CREATE FOREIGN TABLE' ? 'foreign table' : 'table', null, name, { unlogged: kind.includes('UNLOGGED') ? 'yes' : '' });
-    if (words.take('of')) this.#set(table, 'of', words.name());
-    if (words.take('partition', 'of')) this.#set(table, 'partition of', words.name());
+    const table = this.#drafts.add(kind === 'CREATE FOREIGN TABLE' ? 'foreign table' : 'table', null, name, { unlogged: kind.includes('UNLOGGED') ? 'yes' : '' });
+    if (words.take('of')) this.#drafts.set(table, 'of', words.name());
+    if (words.take('partition', 'of')) this.#drafts.set(table, 'partition of', words.name());
     for (const element of separated(words.group())) this.#element(name, new Words(element));
-    this.#set(table, 'definition', textOf(words.rest()));
+    this.#drafts.set(table, 'definition', textOf(words.rest()));
   }
 
   /** A column or a constraint of a CREATE TABLE. */
   #element(table: string, words: Words): void {
     if (words.take('constraint')) return this.#constraint(table, words.name(), words);
     if (words.is('not', 'null') || words.is('check', '(')) return this.#constraint(table, '', words);
-    const column = this.#add('column', table, words.name());
+    const column = this.#drafts.add('column', table, words.name());
     words.take('with', 'options');
     const clauses = [['collate'], ['default'], ['generated'], ['constraint'], ['not', 'null'], ['options'], ['compression'], ['storage']];
-    this.#set(column, 'type', textOf(words.until(...clauses)));
+    this.#drafts.set(column, 'type', textOf(words.until(...clauses)));
     while (!words.done) {
-      if (words.take('collate')) this.#set(column, 'collation', words.name());
-      else if (words.take('default')) this.#set(column, 'default', textOf(words.until(['generated'], ['constraint'], ['not', 'null'], ['options'])));
-      else if (words.take('not', 'null')) this.#set(column, 'not null', 'yes');
-      else if (words.take('generated')) this.#set(column, 'generated', textOf(words.until(['constraint'], ['not', 'null'])));
+      if (words.take('collate')) this.#drafts.set(column, 'collation', words.name());
+      else if (words.take('default')) this.#drafts.set(column, 'default', textOf(words.until(['generated'], ['constraint'], ['not', 'null'], ['options'])));
+      else if (words.take('not', 'null')) this.#drafts.set(column, 'not null', 'yes');
+      else if (words.take('generated')) this.#drafts.set(column, 'generated', textOf(words.until(['constraint'], ['not', 'null'])));
       // Since 18 NOT NULL has a name, and one that is inherited shows it.
       else if (words.take('constraint')) words.name();
       else {
-        this.#set(column, 'more', textOf([words.next() as Part, ...words.until(...clauses)]));
+        this.#drafts.set(column, 'more', textOf([words.next() as Part, ...words.until(...clauses)]));
       }
     }
   }
 
   #constraint(table: string, name: string, words: Words): void {
-    if (words.take('not', 'null')) return this.#set(this.#find('column', table, words.name()), 'not null', 'yes');
+    if (words.take('not', 'null')) return this.#drafts.set(this.#drafts.find('column', table, words.name()), 'not null', 'yes');
     const definition = bareOptions(textOf(words.rest()));
-    this.#add('constraint', table, name === '' ? definition : name, { definition });
+    this.#drafts.add('constraint', table, name === '' ? definition : name, { definition });
   }
 
   #column(table: string, column: string, kind: string, words: Words): void {
     words.behind('alter', 'column');
     words.name();
-    const draft = this.#find('column', table, column);
-    if (words.take('set', 'default')) return this.#set(draft, 'default', textOf(words.rest()));
-    if (words.take('set', 'not', 'null')) return this.#set(draft, 'not null', 'yes');
-    if (words.take('add', 'generated')) return this.#set(draft, 'identity', textOf(words.rest()));
-    if (words.take('type') || words.take('set', 'data', 'type')) return this.#set(draft, 'type', textOf(words.rest()));
-    for (const facet of ['statistics', 'storage', 'compression']) if (words.take('set', facet)) return this.#set(draft, facet, textOf(words.rest()));
-    this.#set(draft, kind.slice(kind.indexOf('ALTER COLUMN') + 13).toLowerCase(), textOf(words.rest()));
+    const draft = this.#drafts.find('column', table, column);
+    if (words.take('set', 'default')) return this.#drafts.set(draft, 'default', textOf(words.rest()));
+    if (words.take('set', 'not', 'null')) return this.#drafts.set(draft, 'not null', 'yes');
+    if (words.take('add', 'generated')) return this.#drafts.set(draft, 'identity', textOf(words.rest()));
+    if (words.take('type') || words.take('set', 'data', 'type')) return this.#drafts.set(draft, 'type', textOf(words.rest()));
+    for (const facet of ['statistics', 'storage', 'compression']) if (words.take('set', facet)) return this.#drafts.set(draft, facet, textOf(words.rest()));
+    this.#drafts.set(draft, kind.slice(kind.indexOf('ALTER COLUMN') + 13).toLowerCase(), textOf(words.rest()));
   }
 
   #alterTable(table: string, action: string, words: Words): void {
-    const own = this.#owner(table);
+    const own = this.#drafts.relation(table);
     switch (action) {
       case 'ATTACH PARTITION': {
         words.behind('attach', 'partition');
-        return this.#set(this.#owner(words.name()), 'partition of', `${table} ${textOf(words.rest())}`);
+        return this.#drafts.set(this.#drafts.relation(words.name()), 'partition of', `${table} ${textOf(words.rest())}`);
       }
       case 'ENABLE ROW LEVEL SECURITY':
-        return this.#set(own, 'row security', own.facets.get('row security') === 'forced' ? 'enabled, forced' : 'enabled');
+        return this.#drafts.set(own, 'row security', own.facets.get('row security') === 'forced' ? 'enabled, forced' : 'enabled');
       case 'FORCE ROW LEVEL SECURITY':
-        return this.#set(own, 'row security', own.facets.get('row security') === 'enabled' ? 'enabled, forced' : 'forced');
+        return this.#drafts.set(own, 'row security', own.facets.get('row security') === 'enabled' ? 'enabled, forced' : 'forced');
       case 'DISABLE TRIGGER':
       case 'ENABLE ALWAYS TRIGGER':
       case 'ENABLE REPLICA TRIGGER':
@@ -181,14 +177,14 @@ export class SchemaReading {
         // pg_dump --disable-triggers does so around the rows of each table.
         const name = words.name();
         const state = action.startsWith('ENABLE TRIGGER') || action.startsWith('ENABLE RULE') ? '' : action.slice(0, action.lastIndexOf(' ')).toLowerCase();
-        return this.#set(name === 'all' ? own : this.#find(what, table, name), name === 'all' ? `${what}s` : 'fires', state);
+        return this.#drafts.set(name === 'all' ? own : this.#drafts.find(what, table, name), name === 'all' ? `${what}s` : 'fires', state);
       }
       case 'REPLICA IDENTITY':
         words.behind('replica', 'identity');
-        return this.#set(own, 'replica identity', textOf(words.rest()));
+        return this.#drafts.set(own, 'replica identity', textOf(words.rest()));
       case 'CLUSTER ON':
         words.behind('cluster', 'on');
-        return this.#set(own, 'clustered on', textOf(words.rest()));
+        return this.#drafts.set(own, 'clustered on', textOf(words.rest()));
     }
     this.#other(`ALTER TABLE … ${action}`, table, words);
   }
@@ -200,7 +196,7 @@ export class SchemaReading {
     const columns = textOf(words.group());
     const options = textOf(words.until(['as']));
     // A view that its own table depends on comes twice: first as a dummy.
-    this.#add(kind, null, name, { columns, options, ...loosely(textOf(words.rest())) });
+    this.#drafts.add(kind, null, name, { columns, options, ...loosely(textOf(words.rest())) });
   }
 
   #index(own: string, words: Words): void {
@@ -208,7 +204,7 @@ export class SchemaReading {
     words.behind('on');
     const only = words.take('only');
     const table = words.name();
-    this.#add('index', table, own, { unique: unique ? 'yes' : '', only: only ? 'yes' : '', definition: bareOptions(textOf(words.rest())) });
+    this.#drafts.add('index', table, own, { unique: unique ? 'yes' : '', only: only ? 'yes' : '', definition: bareOptions(textOf(words.rest())) });
   }
 
   #trigger(constraint: string, table: string, words: Words): void {
@@ -219,7 +215,7 @@ export class SchemaReading {
     const called = words.name();
     // What it hands to its function may be the key of a service that the function calls.
     const args = textOf(words.group());
-    this.#add('trigger', table, name, { constraint, definition: `${when} execute function ${called}()`, arguments: args === '' ? '' : digest(args) });
+    this.#drafts.add('trigger', table, name, { constraint, definition: `${when} execute function ${called}()`, arguments: args === '' ? '' : digest(args) });
   }
 
   #function(kind: string, words: Words): void {
@@ -235,7 +231,7 @@ export class SchemaReading {
     const code = words.take('as');
     // Of a C function the library, then the symbol.
     const body = textOf(words.rest());
-    this.#add(kind, null, `${own}(${args.map((arg) => arg.bare).join(', ')})`, {
+    this.#drafts.add(kind, null, `${own}(${args.map((arg) => arg.bare).join(', ')})`, {
       defaults: args.filter((arg) => arg.default !== '').map((arg) => `${arg.bare} ${arg.default}`).join(', '),
       attributes,
       ...(code ? { body: digest(body) } : body === '' ? {} : loosely(body)),
@@ -245,7 +241,7 @@ export class SchemaReading {
   /** Ahead of all else, as pg_dump --clean writes them, drops say nothing. Behind it no pg_dump drops anything: then each counts. */
   #drop(kind: string, own: string, table: string, last: string, words: Words): void {
     const isDropped = (draft: Draft): boolean => (draft.on ?? draft.name) === own || (draft.on === table && draft.name === last) || (draft.kind === 'index' && draft.name === own);
-    if (kind.startsWith('DROP ')) for (const [key, draft] of this.#drafts) if (isDropped(draft)) this.#drafts.delete(key);
+    if (kind.startsWith('DROP ')) this.#drafts.drop(isDropped);
     if (this.#built) this.#other(kind, own, words);
   }
 
@@ -255,9 +251,8 @@ export class SchemaReading {
     const text = textOf(kind === 'CREATE SUBSCRIPTION' ? words.until(['with']) : words.rest());
     const unknown = kind === 'UNKNOWN';
     const what = unknown ? 'statement' : (kind.startsWith('CREATE ') ? kind.slice(7) : kind).toLowerCase();
-    const draft = this.#find(what, null, unknown ? digest(text).slice(7, 23) : this.#signed(kind, own, text));
-    const before = draft.facets.get('definition');
-    this.#set(draft, 'definition', before === undefined ? text : [...before.split('\n'), text].sort().join('\n'));
+    const draft = this.#drafts.find(what, null, unknown ? digest(text).slice(7, 23) : this.#signed(kind, own, text));
+    this.#drafts.state(draft, text);
   }
 
   /** Aggregates and operators are told apart by their arguments as well. */
@@ -267,31 +262,6 @@ export class SchemaReading {
     if (/OPERATOR (?:CLASS|FAMILY)/.test(kind)) return `${own} using ${/ using ("(?:[^"]|"")+"|\w+)/.exec(text)?.[1] ?? ''}`;
     return own;
   }
-
-  /** The table, view or foreign table of that name. */
-  #owner(name: string): Draft {
-    for (const kind of ['table', 'foreign table', 'view', 'materialized view']) {
-      const draft = this.#drafts.get(keyOf({ kind, on: null, name }));
-      if (draft !== undefined) return draft;
-    }
-    // Where nothing made it, what is said of it does not make it either.
-    return this.#find('altered table', null, name);
-  }
-
-  #find(kind: string, on: string | null, name: string): Draft {
-    return this.#drafts.get(keyOf({ kind, on, name })) ?? this.#add(kind, on, name);
-  }
-
-  #add(kind: string, on: string | null, name: string, facets: Readonly<Record<string, string>> = {}): Draft {
-    const draft: Draft = { kind, on, name, facets: new Map(Object.entries(facets)) };
-    this.#drafts.set(keyOf(draft), draft);
-    return draft;
-  }
-
-  #set(draft: Draft, facet: string, text: string): void {
-    draft.facets.set(facet, text);
-  }
-
 }
 
 /** Before it drops a view that its own table depends on, pg_dump --clean makes one of nothing of it. */
@@ -302,4 +272,3 @@ const bareOptions = (text: string): string => text.replace(/ with\([^()]*\)/, (o
 
 /** The digest of a text, and of its loose form, which majors of Postgres write alike. */
 const loosely = (text: string): { readonly definition: string; readonly loose: string } => ({ definition: digest(text), loose: digest(looseText(text)) });
-const told = (text: string): string => (text.length > maxTextLength ? digest(text) : text);

@@ -28,11 +28,10 @@ import type { ReadSchema } from './steps.ts';
 const directory = mkdtempSync(join(tmpdir(), 'schema-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-async function read(sql: Buffer): Promise<ReadSchema> {
+async function read(sql: Buffer, reading = new SchemaReading()): Promise<ReadSchema> {
   const file = join(directory, 'dump.sql.gz');
   writeFileSync(file, gzipSync(sql, { level: 1 }));
-  const reading = new SchemaReading();
-  const inventory = await inspectDump(file, { onStatement: (seen, text, encoding) => reading.take(seen, text, encoding) });
+  const inventory = await inspectDump(file, { onStatement: (...seen) => reading.take(...seen) });
   return { schema: reading.end(inventory.serverMajor), inventory };
 }
 
@@ -130,6 +129,14 @@ describe('against the reference', () => {
     const [before, after] = [await worded("(ARRAY['a'::character varying, 'b'::character varying])::text[]"), await worded("ARRAY[('a'::character varying)::text, ('b'::character varying)::text]")];
     expect(differences(before, after)).toEqual([]);
     expect(differences(before, await worded("(ARRAY['a'::character varying, 'c'::character varying])::text[]"))).toHaveLength(2);
+  });
+
+  test('statements without an end are not kept without an end, and those of one object cost no more each', async () => {
+    const many = async (statement: (at: number) => string, reading?: SchemaReading): Promise<ReadSchema> => read(appendSql(Array.from({ length: 20_000 }, (_, at) => statement(at)).join('\n'))(sample), reading);
+    await expect(many((at) => `FROBNICATE ${at};`, new SchemaReading(1_000_000))).rejects.toMatchObject({ findings: [{ code: 'dump.too-many-statements', judged: false }] });
+    const { schema } = await many(() => 'FROBNICATE;');
+    expect(schema.objects).toHaveLength(reference.objects.length + 1);
+    expect(Math.max(...schema.objects.flatMap(({ facets }) => Object.values(facets).map(({ length }) => length)))).toBeLessThan(1001);
   });
 
   test('another database is told in a hundred findings and a sum', async () => {

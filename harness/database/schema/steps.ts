@@ -70,7 +70,7 @@ export function planReading(plan: Plan, dump: StepRef<{ readonly path: string }>
     run: async ({ dump: { path } }, { signal, progress }) => {
       const startedAt = performance.now();
       const objects = new SchemaReading();
-      const inventory = await inspectDump(path, { ...reading(config), signal, progress: (done, total) => progress({ done, total, unit: 'bytes' }), onStatement: (seen, sql, encoding) => objects.take(seen, sql, encoding) });
+      const inventory = await inspectDump(path, { ...reading(config), signal, progress: (done, total) => progress({ done, total, unit: 'bytes' }), onStatement: (...seen) => objects.take(...seen) });
       const schema = objects.end(inventory.serverMajor);
       return { value: { schema, inventory }, evidence: { ...evidenceOf(inventory, Math.round(performance.now() - startedAt)), objects: schema.objects.length } };
     },
