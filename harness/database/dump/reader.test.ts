@@ -179,6 +179,17 @@ describe('memory', () => {
     expect(code(() => read(chunks(`COPY a FROM stdin;\n${'x'.repeat(200)}\n\\.\n`), 100))).toBe('dump.statement-too-large');
     expect(code(() => read(chunks(`COPY a FROM stdin;\n${'xxxxx\n'.repeat(200)}\\.\n${'SELECT 1;\n'.repeat(100)}`), 100))).toBe('none');
   });
+
+  it('holds the tag of a dollar-quoted string as bytes, however long it is', () => {
+    const reader = new DumpReader({ maxStatementBytes: 1 << 26 });
+    const before = process.memoryUsage().heapUsed;
+    const items = (bytes: Buffer) => [...reader.push(bytes)];
+    items(Buffer.from('SELECT $'));
+    for (let times = 0; times < 256; times += 1) items(Buffer.alloc(1 << 16, 'a'));
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(1 << 26);
+    const [statement] = items(Buffer.concat([Buffer.from('$ $'), Buffer.alloc(1 << 24, 'a'), Buffer.from('$;\nSELECT 1;\n')]));
+    expect(statement).toMatchObject({ kind: 'statement' });
+  });
 });
 
 // Unquoted, `case` and `end` are no names where SQL stands, and pg_dump quotes them; only at the top does a reader not care.

@@ -86,7 +86,9 @@ export class DumpReader {
   #previousWord = '';
   /** What came since an E'' string closed; a quote right there, or behind blanks with a line feed, carries it on. */
   #escapeTail: 0 | typeof closed | typeof closedBlank | typeof closedLine = 0;
-  #tag: number[] = [];
+  /** Of a dollar-quoted string, with both its `$`; bytes, since whoever wrote the dump chose how many. */
+  #tag = Buffer.alloc(64);
+  #tagLength = 0;
   #tagMatched = 0;
   #copyRowCount = 0;
   #copyBytes = 0;
@@ -219,12 +221,12 @@ export class DumpReader {
           continue;
         case dollarTag:
           if (byte === 0x24) {
-            this.#tag.push(byte);
+            this.#lengthenTag(byte);
             this.#tagMatched = 0;
             this.#state = dollarString;
             at += 1;
-          } else if (isWordStart(byte) || (isDigit(byte) && this.#tag.length > 1)) {
-            this.#tag.push(byte);
+          } else if (isWordStart(byte) || (isDigit(byte) && this.#tagLength > 1)) {
+            this.#lengthenTag(byte);
             at += 1;
           } else this.#state = plain;
           continue;
@@ -297,7 +299,8 @@ export class DumpReader {
           return at + 1;
         case 0x24:
           this.#escapeTail = 0;
-          this.#tag = [byte];
+          this.#tagLength = 0;
+          this.#lengthenTag(byte);
           this.#state = dollarTag;
           return at + 1;
         case 0x2d:
@@ -443,15 +446,21 @@ export class DumpReader {
     return chunk.length;
   }
 
+  #lengthenTag(byte: number): void {
+    if (this.#tagLength === this.#tag.length) this.#tag = Buffer.concat([this.#tag, Buffer.alloc(this.#tag.length)]);
+    this.#tag[this.#tagLength++] = byte;
+  }
+
   #dollar(from: number): number {
     const chunk = this.#chunk;
     const tag = this.#tag;
+    const length = this.#tagLength;
     let matched = this.#tagMatched;
     for (let at = from; at < chunk.length; at += 1) {
       const byte = chunk[at];
       // Only the ends of a tag are `$`, so a mismatch can at most begin anew.
       matched = byte === tag[matched] ? matched + 1 : byte === 0x24 ? 1 : 0;
-      if (matched === tag.length) {
+      if (matched === length) {
         this.#state = plain;
         return at + 1;
       }
