@@ -71,6 +71,7 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersist
       AND NOT EXISTS (SELECT FROM pg_extension AS x WHERE x.oid = e.refobjid AND c.oid = ANY (x.extconfig)))
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C";
 
+-- A dump may begin here: backup-db.sh reads on from this line beside its pg_dump.
 SELECT jsonb_build_object('kind', 'extension', 'name', x.extname, 'version', x.extversion, 'schema', n.nspname)::text
 FROM pg_extension AS x
 JOIN pg_namespace AS n ON n.oid = x.extnamespace
