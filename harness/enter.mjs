@@ -19,7 +19,7 @@ function enter() {
   if (!existsSync(join(root, 'node_modules', 'commander', 'package.json'))) return refuse('The packages are not installed: type npm ci first.');
   if (majorOf(process.versions.node) >= neededMajor) return runHere();
   // Asked first: a binary of another machine would be read as a shell script.
-  const version = String(spawnSync(packaged, ['--version'], { encoding: 'utf8' }).stdout || '').trim();
+  const version = (spawnSync(packaged, ['--version'], { encoding: 'utf8' }).stdout || '').trim();
   if (!/^v\d+\.\d+\.\d+$/.test(version)) return refuseWithoutNode();
   if (majorOf(version.slice(1)) < neededMajor) return refuse('The Node in node_modules is ' + version + ' where ' + neededMajor + ' is needed: type npm ci to install it again.');
   return runUnderPackagedNode();

@@ -2,7 +2,7 @@
 # Takes tonight's backup of the database: dump, manifest and globals of one moment, verified before any of them gets its name.
 # What it promises, and what it costs the application meanwhile: docs/backup.md.
 set -Eeuo pipefail
-here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+here=$(/usr/bin/dirname -- "$(/usr/bin/readlink -f -- "${BASH_SOURCE[0]}")")
 # shellcheck source=ops/backups/lib.sh
 source "$here/lib.sh"
 # shellcheck source=ops/backups/database.sh
@@ -47,8 +47,9 @@ tidy() {
   finished=
   if [[ -d $work/ready ]]; then
     finished=$(basename -- "$work"/ready/db-*.manifest.json .manifest.json)
+    finished=${finished#db-}
     publish
-    log "finished $finished, which a run that was cut short had verified"
+    log "finished set=$finished, which a run that was cut short had verified"
   fi
   rm -rf -- "$work"
   mkdir -- "$work" "$work/new"
@@ -69,19 +70,20 @@ judge_tonight() {
   need=$((before * 5 / 4 + setting[MIN_FREE_MB] * 1048576)) free=$(df --output=avail -B1 -- "${setting[BACKUP_DIR]}" | tail -n 1)
   ((free >= need)) || echo "problem space $((free / 1048576)) MB are free in ${setting[BACKUP_DIR]}; tonight needs $((need / 1048576)) MB, MIN_FREE_MB=${setting[MIN_FREE_MB]} of it" >>"$work/problems"
   id=$(utc "$server_now" %F)
-  if [[ $again == no && -e ${setting[BACKUP_DIR]}/db-$id.sql.gz ]]; then echo "problem exists db-$id.sql.gz is there already; --again takes a second set of the day" >>"$work/problems"; fi
+  if [[ $again == no && $finished != "$id" && -e ${setting[BACKUP_DIR]}/db-$id.sql.gz ]]; then echo "problem exists db-$id.sql.gz is there already; --again takes a second set of the day" >>"$work/problems"; fi
   problems "$work/problems"
   end "server=$server pg_dump=$pg_dump free=$free newest=${newest:-none}"
 }
 
 # usage: verify    The bytes that were stored: one gzip member that is whole, pg_dump's footer, the manifest's rows. Sets `sha256`, `bytes`.
 verify() {
-  local plain tables rows least newest
+  local hashing plain tables rows least newest
   begin verify
   sync -- "$work/dump"
   child sha256sum <"$work/dump" >"$work/sha256" &
-  local hashing=$!
+  hashing=$!
   child "${decompressor[@]}" <"$work/dump" 2>"$work/decompress.err" | child awk -f "$here/verify.awk" "$work/names" "$work/rows" - >"$work/verified" &
+  children=($!)
   wait $! || broken verify "the stored dump cannot be read back: $(tail -n 2 "$work/decompress.err")"
   wait "$hashing"
   sha256=$(cut -c 1-64 "$work/sha256") bytes=$(stat -c %s -- "$work/dump")
@@ -138,8 +140,8 @@ finish() {
   trap - ERR EXIT
   set +e
   ((code <= 2)) || code=2
-  # shellcheck disable=SC2046 # ids of processes
-  kill $(jobs -p) 2>/dev/null
+  # shellcheck disable=SC2046 # ids of processes; of a pipeline jobs tells the first, and `children` the last
+  kill $(jobs -p) "${children[@]}" 2>/dev/null
   wait
   [[ -d $work/ready ]] || rm -rf -- "$work"
   if ((code == 0)); then ended=success; else ended=failure; fi
@@ -163,7 +165,8 @@ main() {
   need_tools awk cut df flock gzip od setpriv sha256sum stat sync timeout
   load_settings "$config"
   take_lock
-  work=${setting[BACKUP_DIR]}/.backup-db.tmp id=
+  work=${setting[BACKUP_DIR]}/.backup-db.tmp id='' children=()
+  [[ $check == no ]] || work=${setting[BACKUP_DIR]}/.backup-db.check.tmp # what a cut run has left stays for a night's
   trap finish EXIT
   trap 'broken interrupted "by a signal"' INT TERM HUP
   tidy
@@ -181,7 +184,7 @@ main() {
     log 'check: nothing would be refused'
     return
   fi
-  if [[ $again == no && $finished == "db-$id" ]]; then return; fi
+  if [[ $again == no && $finished == "$id" ]]; then return; fi
   take_dump
   verify
   assemble

@@ -59,7 +59,11 @@ ask() {
 }
 
 # usage: lost    The session has ended where it should not.
-lost() { broken database "$(tail -n 3 "$work/psql.err" | tr '\n' ' ')"; }
+lost() {
+  local said
+  said=$(tail -n 3 "$work/psql.err" | tr '\n' ' ')
+  broken database "${said:-what it answered could not be written to $work}"
+}
 
 # usage: take_dump    Dump, rows of the manifest, names and settings of one snapshot, into $work. Sets `id`.
 # Whoever waits for a lock behind ours keeps pg_dump from its own; then only letting go helps, and another try.
@@ -107,7 +111,7 @@ stream() {
   begin dump
   client pg_dump --snapshot="$snapshot" --format=plain --no-password --lock-wait-timeout=2000 </dev/null 2>"$work/pg_dump.err" |
     child "${compressor[@]}" >"$work/dump" 2>"$work/compress.err" &
-  dumping=$!
+  dumping=$! children=($!)
   sed '1,/^-- A dump may begin here/d' "$here/manifest.sql" >"$work/digests.sql"
   if [[ ${setting[SESSIONS]} == 2 ]]; then
     ask "$work/digests" "$work/digests.sql" &
