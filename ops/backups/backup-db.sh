@@ -139,7 +139,7 @@ finish() {
   local code=$? ended
   trap - ERR EXIT
   set +e
-  ((code <= 2)) || code=2
+  if ((code != 0)) && [[ $refused == no ]]; then code=2; fi
   # shellcheck disable=SC2046 # ids of processes; of a pipeline jobs tells the first, and `children` the last
   kill $(jobs -p) "${children[@]}" 2>/dev/null
   wait

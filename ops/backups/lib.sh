@@ -8,7 +8,7 @@ umask 077
 # shellcheck disable=SC2086 # none of these names needs quoting
 unset ${!PG@}
 
-script=${0##*/}
+script=${0##*/} refused=no
 # Whatever nobody foresaw is no refusal, and no success.
 trap 'broken unexpected "${BASH_SOURCE[0]##*/}, line $LINENO: ${BASH_COMMAND%% *} ended with $?"' ERR
 declare -A setting=()
@@ -33,6 +33,7 @@ log() { printf '%s %s %s\n' "$(utc "$(now)" %FT%TZ)" "$script" "$*" >&2; }
 # usage: refuse CODE TEXT    What was asked for is bad, or would be: exit 1.
 refuse() {
   log "refused $1: $2"
+  refused=yes
   exit 1
 }
 
