@@ -49,7 +49,7 @@ tools.describe('kill -9 of backup-db.sh', () => {
     const client = new Client({ ...host.scene.admin, database: 'app' });
     await client.connect();
     try {
-      return String((await client.query<{ n: string }>("SELECT count(*) AS n FROM pg_stat_activity WHERE application_name LIKE 'backup-db.sh%'")).rows[0]?.n);
+      return (await client.query<{ n: string }>("SELECT count(*) AS n FROM pg_stat_activity WHERE application_name LIKE 'backup-db.sh%'")).rows[0]?.n ?? '';
     } finally {
       await client.end();
     }
