@@ -77,11 +77,11 @@ untouched() {
     elif [[ -z $id ]]; then
       why='no name of a set'
     elif [[ ! -f $file ]]; then
-      why='no file'
+      why='a directory, or another thing that is no file'
     elif [[ -n ${known[$name]:-} ]]; then
       continue
     elif [[ -e ${file%/*}/db-$id.manifest.json ]]; then
-      why='of a set whose dump is not there in the length that the manifest says'
+      why='of a set whose dump is missing, or not as long as its manifest says'
     else
       why='of a set that has no manifest'
     fi

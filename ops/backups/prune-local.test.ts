@@ -306,13 +306,13 @@ describe('prune-local.sh', () => {
     expect(gone).toHaveLength(9);
     expect(gone.every((name) => /^db-(?!2020|\d{4}-\d\d-\d\d\..* )/.test(name) && !name.includes(newest))).toBe(true);
     expect(plan(ended)[ahead]).toBe('future: later than now: not counted, not touched');
-    const unlike = 'of a set whose dump is not there in the length that the manifest says';
+    const unlike = 'of a set whose dump is missing, or not as long as its manifest says';
     expect(untouched(ended)).toEqual({
       ...Object.fromEntries([short, swapped].flatMap((id) => filesOf([id])).map((name) => [name, unlike])),
       ...Object.fromEntries(filesOf([linked]).map((name) => [name, name.endsWith('.gz') ? 'a symbolic link' : unlike])),
       ...Object.fromEntries(filesOf([lacking]).filter((name) => !name.endsWith('.gz')).map((name) => [name, unlike])),
       ...Object.fromEntries(filesOf([bare]).filter((name) => !name.endsWith('.json')).map((name) => [name, 'of a set that has no manifest'])),
-      [`db-${folder}.sql.gz`]: 'no file', [`db-${folder}.manifest.json`]: 'no file', 'db-2020-01-07.manifest.json': 'a symbolic link',
+      [`db-${folder}.sql.gz`]: 'a directory, or another thing that is no file', [`db-${folder}.manifest.json`]: 'a directory, or another thing that is no file', 'db-2020-01-07.manifest.json': 'a symbolic link',
       ...Object.fromEntries(['.backup-db.tmp', ...odd].filter((name) => name !== 'a\nb').map((name) => [name, /\.(tmp|partial)$/.test(name) ? 'unfinished' : 'no name of a set'])),
     });
     expect(ended.out).toContain(String.raw`untouched $'a\nb' no name of a set`);
