@@ -11,6 +11,14 @@ unset ${!PG@}
 script=${0##*/} refused=no
 # Whatever nobody foresaw is no refusal, and no success.
 trap 'broken unexpected "${BASH_SOURCE[0]##*/}, line $LINENO: ${BASH_COMMAND%% *} ended with $?"' ERR
+# usage: settle    No end but a refusal is 1, whatever bash itself ends with.
+settle() {
+  local code=$?
+  if ((code != 0)) && [[ $refused == no ]]; then code=2; fi
+  exit "$code"
+}
+trap settle EXIT
+
 declare -A setting=()
 # Every setting with its default; `!` means that it must be given.
 declare -rA known_settings=(

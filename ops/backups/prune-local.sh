@@ -126,7 +126,7 @@ finish() {
   local code=$?
   trap - ERR EXIT
   set +e
-  ((code <= 2)) || code=2
+  if ((code != 0)) && [[ $refused == no ]]; then code=2; fi
   if ((code > 0)) && [[ $dry == no ]]; then hook failure - "$code"; fi
   log "ended exit=$code kept=$kept removed=$removed$([[ $dry == no ]] || echo ' (dry run: nothing was changed)')"
   exit "$code"
