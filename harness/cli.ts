@@ -16,6 +16,7 @@ export interface CliCommand {
 // Loaded only when named: `test` must not need what `drill` needs, nor pay for it.
 const commands: Readonly<Record<string, () => Promise<{ command: CliCommand }>>> = {
   drill: async () => import('./cli/drill.ts'),
+  check: async () => import('./cli/check.ts'),
   'check:schema': async () => {
     // Before its modules are loaded, which would have made the heap grow.
     keepYoungSmall();

@@ -43,13 +43,13 @@ export interface PlannedRun<Settings> extends Pick<RunOptions<Settings>, 'plan' 
   readonly afterwards: (record: DrillRun) => readonly string[];
 }
 
-/** Declares `--config`, `--store`, `--from` and `--date`; `verb` is what the command does to a store. */
-export function sourceOptions(command: Command, verb: string): Command {
-  return command
+/** Declares `--config`, `--store`, `--from` and, where it is about one set, `--date`; `verb` is what the command does to a store. */
+export function sourceOptions(command: Command, verb: string, { oneSet = true } = {}): Command {
+  command
     .option('--config <file>', 'configuration file (default: drill.config.ts)')
     .option('--store <dir>', `${verb} this directory instead of the configured stores`)
-    .option('--from <name>', `which of the configured stores to ${verb} (default: the first)`)
-    .option('--date <date>', `${verb} the set of this UTC day, or of this set id`);
+    .option('--from <name>', `which of the configured stores to ${verb} (default: the first)`);
+  return oneSet ? command.option('--date <date>', `${verb} the set of this UTC day, or of this set id`) : command;
 }
 
 export function reportOptions(command: Command): Command {

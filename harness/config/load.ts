@@ -85,7 +85,7 @@ async function normalise(parsed: ParsedConfig, root: string, environment: Enviro
     keys: normaliseKeys(parsed.keys, root),
     cadenceMs,
     slackMs: parsed.slack === undefined ? Math.round(cadenceMs / 12) : parseDuration(parsed.slack),
-    retention: parsed.retention ?? null,
+    retention: parsed.retention === undefined ? null : { ...parsed.retention, since: parsed.retention.since ?? null },
     objectives: { rpoMs: rpo === undefined ? null : parseDuration(rpo), restoreDurationMs: restoreDuration === undefined ? null : parseDuration(restoreDuration) },
     ...normaliseServers(parsed),
     scratch: path.resolve(root, parsed.scratch ?? tmpdir()),

@@ -37,6 +37,8 @@ export const configSchema = z.strictObject({
     z.strictObject({
       daily: count('how many daily backups are kept, a whole number', '30'),
       monthly: count('how many monthly backups are kept, a whole number', '12'),
+      /** The UTC day on which backups began: what is older is not missed. Default: the oldest set's, which is said. */
+      since: guided(z.iso.date(), 'the UTC day on which backups began', `'2026-01-15'`).optional(),
     }),
     'how many backups are kept',
     '{ daily: 30, monthly: 12 }',
@@ -80,7 +82,7 @@ export interface Config extends DatabaseConfig, ServersConfig {
   readonly keys: { readonly identityFile: string } | { readonly identity: FromEnvironment } | null;
   readonly cadenceMs: number;
   readonly slackMs: number;
-  readonly retention: { readonly daily: number; readonly monthly: number } | null;
+  readonly retention: { readonly daily: number; readonly monthly: number; readonly since: string | null } | null;
   /** Null where nothing was promised. */
   readonly objectives: { readonly rpoMs: number | null; readonly restoreDurationMs: number | null };
   readonly scratch: string;

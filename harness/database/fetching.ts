@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { Done, Plan, StepRef } from '../run/plan.ts';
 import { attachScratch } from '../run/scratch.ts';
 import { decryptArtifact } from '../stores/age.ts';
-import { readCatalog } from '../stores/catalog.ts';
+import { type Catalog, readCatalog } from '../stores/catalog.ts';
 import { catalogEvidence, decryptEvidence, fetchEvidence, fetchedFacts, plainFacts } from '../stores/evidence.ts';
 import { fetchArtifact } from '../stores/fetch.ts';
 import { nameOf } from '../stores/names.ts';
@@ -33,10 +33,9 @@ export interface FetchingSettings {
   readonly scratch: string;
 }
 
-/** From the store to a verified dump. */
-export function planFetching(plan: Plan, source: StepRef<Source>, { config, how, scratch }: FetchingSettings) {
-  const work = (): string => attachScratch(scratch).work;
-  const catalog = plan.step({
+/** What the store holds, by its names. */
+export function planCatalog(plan: Plan, source: StepRef<Source>): StepRef<Catalog> {
+  return plan.step({
     id: 'database.catalog',
     part: 'database',
     title: 'read the catalog of the store',
@@ -47,6 +46,12 @@ export function planFetching(plan: Plan, source: StepRef<Source>, { config, how,
       return { ...(value === null ? {} : { value }), findings, evidence };
     },
   });
+}
+
+/** From the store to a verified dump. */
+export function planFetching(plan: Plan, source: StepRef<Source>, { config, how, scratch }: FetchingSettings) {
+  const work = (): string => attachScratch(scratch).work;
+  const catalog = planCatalog(plan, source);
   const selected = plan.step({
     id: 'database.select',
     part: 'database',

@@ -1,0 +1,35 @@
+// npm run check: what can be asserted of a store from its listing alone, by name. Reads no artifact, needs no key.
+import type { Command } from 'commander';
+import type { CliCommand } from '../cli.ts';
+import { exitCodes } from '../run/verdict.ts';
+import { carryHere } from '../suite/here.ts';
+import { type StoreCheckName, storeCheckPlan, storeChecks, storeScope } from '../unit/check.ts';
+import { complain, load, oneRun, refusal, reportOptions, type RunWords, sourceOptions } from './one-run.ts';
+
+const known = Object.keys(storeChecks) as StoreCheckName[];
+
+export const command: CliCommand = {
+  name: 'check',
+  summary: `Checks a store by name: ${known.join(', ')}. retention: which of the days and months that should be kept are missing as of now. Without names: all of them.`,
+  configure: (command: Command) => {
+    sourceOptions(command.argument('[names...]', `of ${known.join(', ')}`), 'check', { oneSet: false });
+    reportOptions(command)
+      .addHelpText('after', '\nWhat should be kept is retention, cadence and slack of the configuration. The schema has a command of its own: npm run check:schema.\nExit codes: 0 verified, 1 unverified, 2 inconclusive, bad usage or bad configuration.\nA run writes reports/out/<run>/record.json and junit.xml, and is logged in reports/backup-checks.md.');
+  },
+  run: async (raw, names) => {
+    const words = raw as unknown as RunWords;
+    const unknown = names.filter((name) => !known.includes(name as StoreCheckName));
+    if (unknown.length > 0) return complain(`no check is named ${unknown.map((name) => `'${name}'`).join(', ')}; there ${known.length === 1 ? 'is' : 'are'}: ${known.join(', ')}${unknown.includes('schema') ? ', and npm run check:schema' : ''}`);
+    const loaded = await load(words);
+    if (loaded === null) return exitCodes.inconclusive;
+    const refused = refusal(words, loaded, null);
+    if (refused !== null) return complain(refused);
+    const { config } = loaded;
+    // The sample is one set: there is nothing in it that could be missing.
+    if (config.mode === 'rehearsal') return complain("a store's retention needs a store: name yours in drill.config.ts, stores: [{ name: 'local', kind: 'directory', path: '/var/backups/…' }], or try one directory with --store DIR.");
+    if (config.retention === null) return complain('the configuration does not say what should be kept: write retention: { daily: 30, monthly: 12 }.');
+    const checks = names.length === 0 ? known : [...new Set(names as StoreCheckName[])];
+    const settings = (scratch: string) => ({ config, store: words.from ?? null, scratch, checks });
+    return oneRun(words, loaded, { kind: 'check', scope: storeScope(checks), plan: storeCheckPlan(settings('')), more: [], carry: async (run) => carryHere(storeCheckPlan, run), settings, keep: false, engine: null, afterwards: () => [] });
+  },
+};
