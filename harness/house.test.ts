@@ -59,7 +59,7 @@ function judgeImport({ from, specifier, target }: Import, tree: Tree): string[] 
   const rules: string[] = [];
   const area = target.split('/')[0] ?? '';
   if (isTest(target)) rules.push('tests');
-  if (area === 'fixtures' && !from.startsWith('fixtures/') && !/^harness\/(?:unit\/rehearsal(?:-clock)?\.ts$|bench\/)/.test(from)) rules.push('fixtures');
+  if (area === 'fixtures' && !from.startsWith('fixtures/') && !/^harness\/(?:unit\/rehearsal(?:-clock|-live)?\.ts$|bench\/)/.test(from)) rules.push('fixtures');
   if ((area === 'drills' || area === 'checks') && !from.startsWith(`${area}/`)) rules.push('direction');
   if (/^harness\/stores\/publish(?:-s3)?\.ts$/.test(target) && !/^(?:harness\/(?:bench|stores)|fixtures)\/|^harness\/unit\/rehearsal\.ts$/.test(from)) rules.push('publish');
   const [own, other] = [layerOf(from), layerOf(target)];

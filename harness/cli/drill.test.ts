@@ -27,7 +27,7 @@ describe('what is typed wrongly ends before anything is made', () => {
     const here = place();
     const { code, stdout, stderr } = await here.start(['--help']).ended;
     expect([code, stderr]).toEqual([0, '']);
-    for (const word of ['--store', '--date', '--random-older', '--seed', '--real', '--keep', '--remove', '--json', '--quiet', 'Exit codes: 0 verified, 1 unverified, 2 inconclusive']) expect(stdout).toContain(word);
+    for (const word of ['--store', '--date', '--random-older', '--seed', '--live', '--real', '--keep', '--remove', '--json', '--quiet', 'Exit codes: 0 verified, 1 unverified, 2 inconclusive']) expect(stdout).toContain(word);
   });
 
   test.concurrent.for<[string, string[], RegExp]>([

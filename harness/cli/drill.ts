@@ -13,7 +13,7 @@ import { exitCodes } from '../run/verdict.ts';
 import { drive, plannedChecks } from '../suite/drive.ts';
 import { type DrillSettings, drillPlan, drillScope } from '../unit/drill.ts';
 import type { CliCommand } from '../cli.ts';
-import { complain, load, oneRun, refusal, reportOptions, root, type RunWords, sourceOptions } from './one-run.ts';
+import { complain, load, oneRun, refusal, reportOptions, root, type RunWords, shown, sourceOptions } from './one-run.ts';
 
 interface DrillOptions extends RunWords {
   readonly runtime?: string;
@@ -21,6 +21,7 @@ interface DrillOptions extends RunWords {
   readonly seed?: string;
   readonly keep?: true;
   readonly remove?: string;
+  readonly live?: true;
 }
 
 export const command: CliCommand = {
@@ -31,6 +32,7 @@ export const command: CliCommand = {
       .option('--runtime <runtime>', "what carries the throw-away servers: auto, embedded or containers, over the configuration")
       .option('--random-older', 'drill a random set older than the newest; its seed is recorded')
       .option('--seed <text>', 'with --random-older: choose as the run with this seed did')
+      .option('--live', 'rehearse with the backup script itself: a sample database is backed up by ops/backups/backup-db.sh while it is written to; needs psql and pg_dump')
       .option('--keep', 'leave the restored database up, and say how to connect and how to remove it')
       .option('--remove <run>', 'remove what --keep left of that run (its id, or its directory), and nothing else');
     reportOptions(command)
@@ -50,10 +52,12 @@ async function drill(options: DrillOptions, loaded: Loaded): Promise<number> {
   const { config } = loaded;
   const refused = refusal(options, loaded, options.date !== undefined || options.randomOlder === true ? '--date and --random-older need' : null);
   if (refused !== null) return complain(refused);
+  if (options.live === true && config.mode !== 'rehearsal') return complain(`--live rehearses on a sample database, and ${shown(loaded.file)} names stores: leave --live away to drill those, or give --config FILE with a configuration that names none.`);
   const how: How = options.date === undefined ? (options.randomOlder === true ? { kind: 'random-older', seed: options.seed ?? randomBytes(8).toString('hex') } : { kind: 'newest' }) : { kind: 'date', date: options.date };
-  const settings = (scratch: string): DrillSettings => ({ config, store: options.from ?? null, how, scratch, keep: options.keep === true });
+  const settings = (scratch: string): DrillSettings => ({ config, store: options.from ?? null, how, scratch, keep: options.keep === true, live: options.live === true });
   return oneRun(options, loaded, {
     kind: config.mode === 'rehearsal' ? 'rehearsal' : 'drill',
+    live: options.live === true,
     scope: drillScope,
     plan: drillPlan(settings('')),
     more: plannedChecks(root, config.checks),
@@ -81,6 +85,8 @@ async function remove(named: string, { config }: Loaded): Promise<number> {
 
 function usageProblem(options: DrillOptions): string | null {
   if (options.seed !== undefined && options.randomOlder !== true) return '--seed goes with --random-older';
+  if (options.live === true && options.real === true) return '--live and --real exclude each other: --real means your own backups, and --live takes one of a sample database';
+  if (options.live === true && options.store !== undefined) return '--live and --store exclude each other: --store drills what lies there, and --live takes a backup of a sample database itself';
   if (options.date !== undefined && options.randomOlder === true) return '--date and --random-older exclude each other';
   return null;
 }

@@ -17,6 +17,7 @@ import { exitCodes } from '../run/verdict.ts';
 import { whereIs } from '../stores/config.ts';
 import { filesOf, logAbandoned, type RunFiles, type RunOptions, runSuite } from '../suite/run.ts';
 import { rehearsalClockShiftMs } from '../unit/rehearsal-clock.ts';
+import { liveWords } from '../unit/rehearsal-live.ts';
 
 /** The checkout. */
 export const root = join(import.meta.dirname, '..', '..');
@@ -37,6 +38,8 @@ export interface RunWords {
 export interface PlannedRun<Settings> extends Pick<RunOptions<Settings>, 'plan' | 'more' | 'carry' | 'settings' | 'keep'> {
   readonly kind: DrillRun['kind'];
   readonly scope: DrillRun['scope'];
+  /** A rehearsal on a backup that it takes itself, by the machine's own clock. */
+  readonly live?: boolean;
   /** The container engine on which the leavings of lost runs are looked for; null: none is asked. */
   readonly engine: string | null;
   /** What the reader most likely wants to do next. */
@@ -88,10 +91,12 @@ export async function oneRun<Settings>(words: RunWords, { config, file, digest }
   const startedAt = new Date();
   const run = `${startedAt.toISOString().slice(0, 19).replaceAll(':', '')}Z-${randomBytes(2).toString('hex')}`;
   const rehearsal = config.mode === 'rehearsal';
-  const shiftMs = rehearsal ? rehearsalClockShiftMs(startedAt) : 0;
+  const live = planned.live === true;
+  const shiftMs = rehearsal && !live ? rehearsalClockShiftMs(startedAt) : 0;
   const report = consoleReport(words);
   report.say(`${planned.kind} of ${config.application} · run ${run}`);
-  if (rehearsal) report.say(`Sample data, and a clock set to ${new Date(startedAt.getTime() + shiftMs).toISOString().slice(0, 16).replace('T', ' ')} UTC: this proves the harness, none of your backups.`);
+  if (live) report.say(`${liveWords}: this proves the script and the harness, none of your backups.`);
+  else if (rehearsal) report.say(`Sample data, and a clock set to ${new Date(startedAt.getTime() + shiftMs).toISOString().slice(0, 16).replace('T', ' ')} UTC: this proves the harness, none of your backups.`);
   else for (const store of config.stores.filter((one, at) => (words.from === undefined ? at === 0 : one.name === words.from))) report.say(`from ${store.name}: ${whereIs(store)}`);
   report.say('');
   try {

@@ -2,6 +2,7 @@
 // only. It opens no port, so that two drills, or a drill beside the real database, never meet.
 import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { chownSync, closeSync, constants, cpSync, existsSync, lchownSync, mkdirSync, openSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -34,6 +35,8 @@ export interface EmbeddedServer extends PostgresServer {
   readonly pid: number;
   readonly evidence: ServerEvidence;
   readonly died: () => Finding | null;
+  /** Has it end by itself, and waits until it has; what it wrote stays until the teardown. Never throws. */
+  readonly stop: () => Promise<void>;
 }
 
 /** Majors that can be started here, ascending. */
@@ -94,6 +97,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
       if (exit === null && child.exitCode === null && child.signalCode === null) return null;
       return serverFindings.find('server.died', { what: 'Postgres', exit: exit ?? child.signalCode ?? `exit code ${child.exitCode}`, log: lastWords(logText(join(home, 'log'))) });
     },
+    stop: async () => stopServer(child),
   };
 }
 
@@ -179,6 +183,16 @@ async function launch(run: Launch, data: string, admin: Login): Promise<{ child:
     if (error instanceof NotReady) throw startFailed(run, 'postgres', error.why ?? how);
     throw error;
   }
+}
+
+/** Fast, then at once: both take its shared memory with them, which a kill does not. */
+async function stopServer(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGINT');
+  const harder = [setTimeout(() => child.kill('SIGQUIT'), 5_000), setTimeout(() => killGroup(child), 10_000)];
+  await gone;
+  for (const timer of harder) clearTimeout(timer);
 }
 
 class NotReady extends Error {

@@ -1,4 +1,4 @@
-// Where a run's backups come from: a configured store, or, while none is, the sample that is published for it.
+// Where a run's backups come from: a configured store, or, while none is, a sample that is published for it.
 import type { Config } from '../config/schema.ts';
 import { resolveSecrets } from '../config/secrets.ts';
 import type { Source } from '../database/fetching.ts';
@@ -14,6 +14,8 @@ export interface SourceSettings {
   readonly store: string | null;
   /** The run's scratch directory; empty in the command, which plans but does not run. */
   readonly scratch: string;
+  /** A rehearsal takes its backup itself, of a database under write load. */
+  readonly live?: boolean;
 }
 
 /** Opens it; `close` plans its end, after all that reads from it. */
