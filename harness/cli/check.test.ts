@@ -4,6 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { CommandPlace, type Ended } from '../../fixtures/command.ts';
+import { startOurs } from '../../fixtures/object-stores.ts';
+import type { DrillRun } from '../run/record.ts';
+import { normaliseS3 } from '../stores/config.ts';
+import { s3Publisher } from '../stores/publish-s3.ts';
 
 const base = realpathSync(mkdtempSync(join(tmpdir(), 'check-')));
 chmodSync(base, 0o755);
@@ -60,4 +64,36 @@ test('what stands in the way is 2: no store, a name that is no check, no stores,
   const nothing = await check(here);
   expect([nothing.code, nothing.stderr.includes('retention: { daily: 30, monthly: 12 }')]).toEqual([2, true]);
   expect(existsSync(join(here.reports, 'records'))).toBe(false);
+}, 60_000);
+
+test('of a bucket by its name, with a credential that can only list and read, and without a key; nothing in it changes', async () => {
+  const ours = await startOurs('backups');
+  try {
+    const bucket = { name: 'offsite', kind: 's3' as const, endpoint: ours.endpoint, bucket: 'backups', prefix: 'nightly', accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'KEY' } };
+    const publisher = s3Publisher(normaliseS3(bucket), ours.writer);
+    const bytes = async function* (): AsyncGenerator<Uint8Array> { yield Buffer.from('not read'); };
+    for (const back of [0, 1, 3, 4]) for (const suffix of ['sql.gz.age', 'manifest.json.age']) await publisher.put(`db-${day(back)}.${suffix}`, bytes(), new AbortController().signal);
+    const before = ours.changes();
+    const here = place({ stores: [{ name: 'local', kind: 'directory', path: '/nonexistent' }, bucket] });
+    const from = async (secret: string): Promise<Ended> => here.start(['--config', here.config, 'retention', '--from', 'offsite', '--json'], { command: 'check', env: { ID: ours.reader.accessKeyId, KEY: secret } }).ended;
+    const ended = await from(ours.reader.secretAccessKey);
+    expect(ended.code, ended.stderr).toBe(1);
+    const { verdict, steps } = JSON.parse(ended.stdout) as DrillRun;
+    expect([verdict, steps.flatMap(({ findings }) => findings.filter(({ severity }) => severity === 'error').map(({ message }) => message))]).toEqual(['unverified', [`1 of the last 5 days has no whole set: ${day(2)}`]]);
+    const denied = await from('x'.repeat(40));
+    expect(denied.code).toBe(2);
+    expect((JSON.parse(denied.stdout) as DrillRun).steps.flatMap(({ findings }) => findings.map(({ code }) => code))).toContain('store.wrong-secret');
+    expect(ours.changes()).toBe(before);
+    here.expectNothingLeft();
+  } finally {
+    await ours.close();
+  }
+}, 60_000);
+
+test('a beginning that is still to come is 2, and no pass', async () => {
+  const here = place({ retention: { daily: 5, monthly: 1, since: day(-400) } });
+  put(here, 0);
+  const ended = await check(here, 'retention');
+  expect([ended.code, ended.stdout.includes('retention.since-future')], ended.stdout).toEqual([2, true]);
+  here.expectNothingLeft();
 }, 60_000);

@@ -121,6 +121,8 @@ const bad: readonly Bad[] = [
   { what: 'an RPO below the default cadence', config: { ...good, objectives: { rpo: '23h' } }, code: 'config.contradiction', path: 'objectives.rpo', write: /rpo: '24h'/ },
   { what: 'a slack that hides a day', config: { ...good, slack: '24h' }, code: 'config.contradiction', path: 'slack', write: /slack: '2h'/ },
   { what: 'a retention of nothing', config: { ...good, retention: { daily: 0, monthly: 0 } }, code: 'config.contradiction', path: 'retention', write: /daily: 30/ },
+  { what: 'a beginning that is no real day', config: { ...good, retention: { daily: 30, monthly: 12, since: '2026-02-30' } }, code: 'config.invalid', path: 'retention.since', write: /since: '2026-01-15'/ },
+  { what: 'a beginning that is a number', config: { ...good, retention: { daily: 30, monthly: 12, since: 2026 } }, code: 'config.invalid', path: 'retention.since', write: /since: '2026-01-15'/ },
   { what: 'a statement beyond the dump', config: { ...good, caps: { maxBytes: '1MB', statementBytes: '2MB' } }, code: 'config.contradiction', path: 'caps.statementBytes', write: /64MB/ },
   { what: 'a check file that is missing', config: { ...good, checks: ['checks/gone.check.ts'] }, code: 'config.no-file', path: 'checks[0]', write: /checks\/\*\.check\.ts/ },
   { what: 'a check file that is none', config: { ...good, checks: ['plain.ts'] }, code: 'config.invalid', path: 'checks[0]', write: /\.check\.ts/ },

@@ -1,5 +1,5 @@
 // What an audit of the retained sets has to say.
-import { defect, defineFindings, note, warning } from '../run/finding.ts';
+import { defect, defineFindings, note, obstacle, warning } from '../run/finding.ts';
 
 const spelled = (list: readonly string[]): string => list.join(', ');
 
@@ -23,6 +23,10 @@ export const retentionFindings = defineFindings({
   'retention.young': warning<{ oldest: string; days: number; wantedDays: number; months: number; wantedMonths: number }>(
     ({ oldest, days, wantedDays, months, wantedMonths }) => `the oldest set is ${oldest}: it is taken for the first there ever was, so that only ${days} of ${wantedDays} days and ${months} of ${wantedMonths} months could be judged`,
     () => "If backups began earlier, sets are gone that should be here. Write when they began, so that this is told apart: retention: { …, since: '2026-01-15' }.",
+  ),
+  'retention.since-future': obstacle<{ since: string; today: string }>(
+    ({ since, today }) => `by the configuration backups begin on ${since}, and it is ${today} (UTC): no day could be missing yet`,
+    () => "Correct retention.since to the day of the first backup that there ever was, for example since: '2026-01-15', or the clock of this host if that is wrong.",
   ),
   'retention.surplus': warning<{ count: number; oldest: string }>(
     ({ count, oldest }) => `${count} sets are older than what retention keeps, the oldest ${oldest}`,

@@ -78,6 +78,44 @@ test('a weekly cadence demands no gap of more than a week', () => {
   expect(codes(weeks.slice(0, 2), noon, weekly)).toEqual(['retention.stale', 'retention.day-missing']);
 });
 
+test('a beginning that is still to come judges nothing, and is no pass', () => {
+  const { findings, evidence } = judgeRetention('it', [set('2026-11-26')], { ...wanted, since: '2026-11-27' }, noon);
+  expect(findings).toMatchObject([{ code: 'retention.since-future', judged: false, facts: { since: '2026-11-27', today: '2026-11-26' } }]);
+  expect(evidence).toMatchObject({ daysJudged: 0, monthsJudged: 0 });
+  expect(codes(['2026-11-26'], noon, { since: '2026-11-26' })).toEqual([]);
+});
+
+test('a set of 36 hours is missed, and the days that such a cadence leaves out are not', () => {
+  const often = { cadenceMs: 36 * hourMs, slackMs: 3 * hourMs, daily: 10, monthly: 0 };
+  const sets = Array.from({ length: 10 }, (_, at) => Date.UTC(2026, 10, 25, 14) - (9 - at) * 36 * hourMs).map((ms) => `${new Date(ms).toISOString().slice(0, 19).replaceAll(':', '')}Z`);
+  expect(codes(sets, noon, often)).toEqual([]);
+  for (const lost of sets.slice(1, -1)) expect(codes(sets.filter((id) => id !== lost), noon, often), lost).toEqual(['retention.day-missing']);
+});
+
+test('a month in which no set was due is not missing, one in which one was is', () => {
+  const weekly = { cadenceMs: 7 * dayMs, slackMs: 14 * hourMs, daily: 0, monthly: 3, since: '2026-09-28' };
+  expect(codes(['2026-10-05', '2026-11-23'], noon, weekly)).toEqual([]);
+  expect(codes(['2026-10-05', '2026-11-23'], noon, { ...weekly, since: '2026-09-20' })).toEqual(['retention.month-missing']);
+  const seldom = { cadenceMs: 45 * dayMs, slackMs: 2 * dayMs, daily: 0, monthly: 5, since: '2026-06-30' };
+  expect(codes(['2026-06-30', '2026-08-14', '2026-09-28', '2026-11-12'], noon, seldom)).toEqual([]);
+  expect(codes(['2026-06-30', '2026-11-12'], noon, seldom)).toEqual(['retention.month-missing']);
+});
+
+test('what is taken on time and pruned by the rules is never called missing, whatever the cadence', () => {
+  fc.assert(fc.property(fc.integer({ min: 24, max: 60 * 24 }), fc.integer({ min: 0, max: 1e6 }), fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 14 }), fc.integer({ min: 0, max: 1200 }), fc.double({ min: 0, max: 1, noNaN: true }), fc.boolean(), (hours, minutes, daily, monthly, count, waited, known) => {
+    const cadenceMs = hours * hourMs;
+    const first = Date.UTC(2023, 0, 1) + minutes * 60_000;
+    const taken = Array.from({ length: Math.min(count, Math.floor((1200 * dayMs) / cadenceMs)) + 1 }, (_, at) => new Date(first + at * cadenceMs).toISOString());
+    // As prune-local.sh keeps them: the newest days that have a set, and the first set of the newest months that have one.
+    const days = [...new Set(taken.map((at) => at.slice(0, 10)))].reverse().slice(0, daily);
+    const months = [...new Set(taken.map((at) => at.slice(0, 7)))].reverse().slice(0, monthly).map((month) => taken.find((at) => at.startsWith(month)));
+    const kept = taken.filter((at, index) => days.includes(at.slice(0, 10)) || months.includes(at) || index === taken.length - 1);
+    const now = new Date(Date.parse(taken.at(-1) ?? '') + Math.floor(waited * cadenceMs));
+    const found = codes(kept.map((at) => `${at.slice(0, 19).replaceAll(':', '')}Z`), now, { daily, monthly, cadenceMs, slackMs: hourMs, since: known ? (taken[0] ?? '').slice(0, 10) : null });
+    expect(found.filter((code) => code !== 'retention.young')).toEqual([]);
+  }), { numRuns: 1000, seed: 7 });
+});
+
 test('days and months against a model', () => {
   const days = fc.uniqueArray(fc.integer({ min: 0, max: 800 }), { minLength: 1, maxLength: 700 });
   fc.assert(fc.property(days, fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 14 }), fc.integer({ min: 0, max: 24 * 60 - 1 }), (offsets, daily, monthly, minute) => {

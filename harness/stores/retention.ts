@@ -32,9 +32,9 @@ export const retentionEvidence = z.strictObject({
 export type RetentionEvidence = z.infer<typeof retentionEvidence>;
 
 /**
- * A day counts that has a whole set; each of the last `daily` must, or, where the cadence is longer than a day, no gap between
- * sets may be longer than the cadence. Today's may still come while the newest is not stale. Each of the last `monthly` calendar
- * months must have one. What lies before the beginning is not missing.
+ * A day counts that has a whole set; each of the last `daily` must, or, where the cadence is longer than a day, no more days in a
+ * row may be without one than such a cadence leaves out. Today's may still come while the newest is not stale. Each of the last
+ * `monthly` calendar months must have one in which one was due. What lies before the beginning is not missing.
  * @param sets in the order of their ids
  */
 export function judgeRetention(store: string, sets: readonly BackupSet[], wanted: Wanted, now: Date): { readonly findings: Finding[]; readonly evidence: RetentionEvidence } {
@@ -48,14 +48,19 @@ export function judgeRetention(store: string, sets: readonly BackupSet[], wanted
   const findings: Finding[] = [];
   const today = numberOf(now.toISOString().slice(0, 10));
   const beginning = numberOf(wanted.since ?? dayOf(oldest));
+  if (beginning > today) {
+    return { findings: [find('retention.since-future', { since: dayText(beginning), today: dayText(today) })], evidence: { sets: whole.length, oldest, newest, from: null, daysJudged: 0, daysMissing: 0, monthsJudged: 0, monthsMissing: 0 } };
+  }
   // A day as an id may mean its last moment: only what is stale in any case is called so. A drill reads the manifest's own time.
   const ageMs = now.getTime() - spanOf(newest).to.getTime();
   const stale = ageMs > wanted.cadenceMs + wanted.slackMs;
   if (stale) findings.push(find('retention.stale', { newest, hours: Math.floor(ageMs / hourMs), allowedHours: Math.round((wanted.cadenceMs + wanted.slackMs) / hourMs) }));
 
-  /** Days from one set to the next, at most. */
-  const stride = Math.max(1, Math.floor((wanted.cadenceMs + wanted.slackMs) / dayMs));
-  const reach = today - (wanted.daily * stride - 1);
+  const cadenceMs = Math.max(dayMs, wanted.cadenceMs);
+  /** So many days in a row without a set are one too many, at whatever time of its day each was taken. */
+  const stride = Math.ceil(cadenceMs / dayMs);
+  /** As far back as `daily` sets lie, one for each cadence. */
+  const reach = today - (Math.floor((wanted.daily * cadenceMs) / dayMs) - 1);
   const from = Math.max(beginning, reach);
   const present = new Set(whole.map((id) => numberOf(dayOf(id))));
   const missing: number[] = [];
@@ -71,13 +76,14 @@ export function judgeRetention(store: string, sets: readonly BackupSet[], wanted
   const thisMonth = monthOf(today);
   const months = Array.from({ length: wanted.monthly }, (_, back) => thisMonth - back).filter((month) => month >= monthOf(beginning)).reverse();
   const held = new Set([...present].map(monthOf));
-  // Nothing was due in it yet.
-  const begun = today - firstDayOf(thisMonth) >= stride || stale;
-  const gone = months.filter((month) => !held.has(month) && (month < thisMonth || begun));
+  // The last set of a month may be pruned by now: it is taken to have lain on the month's last day.
+  const provided = (month: number): number => Math.max(beginning - 1, ...[...held].filter((other) => other < month).map(lastDayOf));
+  const due = (month: number): boolean => (month < thisMonth ? lastDayOf(month) : stale ? today : today - 1) - provided(month) >= stride;
+  const gone = months.filter((month) => !held.has(month) && due(month));
   if (gone.length > 0) findings.push(find('retention.month-missing', { count: gone.length, wanted: months.length, months: gone.map(monthText) }));
 
   if (wanted.since === null && (beginning > reach || months.length < wanted.monthly)) {
-    findings.push(find('retention.young', { oldest, days: judged, wantedDays: wanted.daily * stride, months: months.length, wantedMonths: wanted.monthly }));
+    findings.push(find('retention.young', { oldest, days: judged, wantedDays: today - reach + 1, months: months.length, wantedMonths: wanted.monthly }));
   }
   const firsts = new Set([...held].map((month) => whole.find((id) => monthOf(numberOf(dayOf(id))) === month)));
   const surplus = whole.filter((id) => numberOf(dayOf(id)) < reach && !(firsts.has(id) && monthOf(numberOf(dayOf(id))) > thisMonth - wanted.monthly));
@@ -95,7 +101,7 @@ const numberOf = (day: string | SetId): number => Date.parse(`${day}T00:00:00Z`)
 const dayText = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
 const monthOf = (day: number): number => Number(dayText(day).slice(0, 4)) * 12 + Number(dayText(day).slice(5, 7)) - 1;
 const monthText = (month: number): string => `${Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, '0')}`;
-const firstDayOf = (month: number): number => numberOf(`${monthText(month)}-01`);
+const lastDayOf = (month: number): number => numberOf(`${monthText(month + 1)}-01`) - 1;
 
 /** `2026-11-01`, `2026-11-03 to 2026-11-05` of ascending days; the first ten of them. */
 function ranges(days: readonly number[]): string[] {
