@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { needing, postgresImage, seaweedFsImage, tool } from '../../fixtures/tools.ts';
 import type { EmbeddedServer } from '../servers/embedded.ts';
+import { backupRow } from './backup-row.ts';
 import { checkRow } from './check-row.ts';
 import { type GeneratedDump, writeTables } from './data.ts';
 import { containerRow } from './container.ts';
@@ -30,6 +31,7 @@ const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow | Promise<
   tables: tablesRow,
   'check:schema': checkRow,
   restore: restoreRow,
+  backup: backupRow,
   rehearsal: rehearsalRow,
   containers: containersRehearsalRow,
   container: containerRow,

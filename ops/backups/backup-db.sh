@@ -178,6 +178,7 @@ main() {
     compressor=(gzip "-${setting[COMPRESS_LEVEL]}" --no-name --stdout) decompressor=(gzip --decompress --stdout)
   fi
   major psql && psql_version=$version
+  major pg_dumpall
   major pg_dump && pg_dump_version=$version pg_dump=$major
   judge_tonight
   if [[ $check == yes ]]; then

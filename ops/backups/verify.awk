@@ -28,6 +28,13 @@ function escaped(text) {
   gsub(/\\/, "&&", text)
   return text
 }
+# A table as it is told to a person: nothing of a name can look like more than one line.
+function told(table,    parts) {
+  split(table, parts, FS)
+  table = parts[1] "." parts[2]
+  gsub(/[^ -~]/, "?", table)
+  return table
+}
 function problem(code, text) {
   print "problem " code " " text
 }
@@ -51,8 +58,8 @@ FILENAME == ARGV[2] {
 in_rows {
   if ($0 != "\\.") { rows++; next }
   in_rows = 0
-  if (!(table in expected)) problem("dump-rows", "the dump holds rows of a table that the manifest does not count")
-  else if (expected[table] != rows) problem("dump-rows", sprintf("one table holds %d rows in the dump and %d in the manifest", rows, expected[table]))
+  if (!(table in expected)) problem("dump-rows", told(table) ": the dump holds its rows, and the manifest does not count it")
+  else if (expected[table] != rows) problem("dump-rows", sprintf("%s: %d rows in the dump and %d in the manifest", told(table), rows, expected[table]))
   delete expected[table]
   total += rows
   tables++
@@ -71,6 +78,6 @@ $0 != "" { last = NR }
 END {
   if (!started) problem("dump-header", "it does not begin as a dump of pg_dump does")
   if (in_rows || !complete || last - complete > 4) problem("dump-footer", "pg_dump's footer does not end it: it was cut short")
-  for (table in expected) problem("dump-rows", "a table that the manifest counts has no rows' block in the dump")
+  for (table in expected) problem("dump-rows", told(table) ": the manifest counts it, and the dump has no block of its rows")
   printf "dump %.0f %d %.0f\n", bytes, tables, total
 }
