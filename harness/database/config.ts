@@ -16,7 +16,7 @@ const expectedTable = z.strictObject({
   /** The column whose greatest value tells how new the data is. */
   newest: text('the column that tells when a row was written', `'created_at'`).optional(),
   /** How old the newest row may be when the drill runs. Without it: the cadence and its slack. */
-  maxAge: duration('how old the newest row may be', `'36h'`).optional(),
+  maxAge: duration('how old the newest row may have been when the dump was taken', `'36h'`).optional(),
 });
 
 const answer = guided(z.union([z.string(), z.number(), z.boolean()]), 'the answer that the query must give, a text, a number, true or false', '0');

@@ -62,7 +62,7 @@ export function planDatabase(plan: Plan, source: StepRef<Source>, settings: Data
     title: 'measure RPO and restore duration',
     needs: { restored, manifest, fetch },
     evidence: objectivesEvidence,
-    run: async ({ manifest: bound, restored: { endedAt }, fetch: { startedAt } }, { now }) => judgeObjectives({ snapshotAt: bound?.snapshotTime ?? null, now: now(), restoreMs: Math.round(endedAt - startedAt) }, settings.config.objectives),
+    run: async ({ manifest: bound, restored: { endedAt }, fetch: { startedAt } }, { now }) => judgeObjectives({ snapshotAt: bound?.snapshotTime ?? null, newest: settings.how.kind === 'newest', now: now(), restoreMs: Math.round(endedAt - startedAt) }, settings.config.objectives),
   });
   return restored;
 }
@@ -152,7 +152,7 @@ function planSmoke(plan: Plan, restored: StepRef<RestoredAt>, manifest: StepRef<
   const check = <E extends object>(id: string, title: string, evidence: z.ZodType<E>, run: (client: pg.Client, context: StepContext, bound: Manifest | null) => Promise<Done<unknown, E>>): void => {
     plan.step({ id: `database.smoke.${id}`, part: 'database', title, needs: { restored, manifest }, evidence, run: async ({ restored: there, manifest: bound }, context) => asReader(there, async (client) => run(client, context, bound)) });
   };
-  check('expected', 'check the expected tables, their rows and how new they are', smoke.expectedEvidence, (client, { now }) => checkExpected({ client }, config.expected, { now: now(), maxAgeMs: config.cadenceMs + config.slackMs, role: config.database.role }));
+  check('expected', 'check the expected tables, their rows and how new they are', smoke.expectedEvidence, (client, { now }, bound) => checkExpected({ client }, config.expected, { now: now(), takenAt: bound?.snapshotTime ?? null, maxAgeMs: config.cadenceMs + config.slackMs, role: config.database.role }));
   check('integrity', 'check foreign keys and sequences', smoke.integrityEvidence, (client, _, bound) => checkIntegrity({ client }, bound?.sequences ?? []));
   check('plausible', 'check that the rows look like data', smoke.plausibleEvidence, (client) => checkPlausible({ client }, config.expected.tables));
   if (config.smoke.length > 0) check('queries', 'ask the configured queries', smoke.queriesEvidence, (client) => checkQueries({ client }, config.smoke));

@@ -61,8 +61,8 @@ export class ConsoleReport {
     this.#line(this.#colour(record.verdict, verdictWithScope(record)));
     const set = figures.set === null ? 'no set was chosen' : `set ${figures.set}`;
     const isCheck = record.kind === 'check' || record.kind === 'check-rehearsal';
-    const ageMs = isCheck ? figures.ageMs : figures.rpoMs;
-    const age = ageMs === null ? 'age not measured' : `snapshot ${duration(ageMs)} old${isCheck ? '' : ' (RPO)'}`;
+    const ageMs = figures.rpoMs ?? figures.ageMs;
+    const age = ageMs === null ? 'age not measured' : `snapshot ${duration(ageMs)} old${figures.rpoMs === null ? '' : ' (RPO)'}`;
     const took = isCheck ? 'read, not restored' : figures.restoreMs === null ? 'not restored' : `restored in ${duration(figures.restoreMs)} (a lower bound on the RTO)`;
     this.#line(`${record.kind} · ${set} · ${age} · ${took}`);
     this.#line(`${record.steps.length} step${record.steps.length === 1 ? '' : 's'}: ${counts.join(', ')}${record.endedAt === null ? '' : ` · ${duration(Date.parse(record.endedAt) - Date.parse(record.startedAt))} in all`}`);

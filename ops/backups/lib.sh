@@ -61,7 +61,8 @@ need_tools() {
 # usage: load_settings FILE    Fills `setting`. The file is read, never run.
 load_settings() {
   local file=$1 line number=0 key value wrong=()
-  [[ -f $file && -r $file ]] || broken settings "$file cannot be read: copy backup.env.example, which lies beside this script, to it, or name another with --config FILE"
+  [[ ! -f $file || -r $file ]] || broken settings "$file cannot be read by $(id -un): its owner must be who runs this"
+  [[ -f $file ]] || broken settings "there is no $file: copy backup.env.example, which lies beside this script, to it, or name another with --config FILE"
   while IFS= read -r line || [[ -n $line ]]; do
     number=$((number + 1)) line=${line%$'\r'}
     [[ $line =~ ^[[:space:]]*(#|$) ]] && continue
@@ -105,7 +106,8 @@ judge_settings() {
   done
 }
 
-# usage: is_set_id ID    A real UTC date (2026-11-23) or instant (2026-11-23T141530Z), as the harness parses it. No process.
+# usage: is_set_id ID    A real UTC date (2026-11-23) or instant (2026-11-23T141530Z), as the harness parses it. No process. Overwrites
+# BASH_REMATCH.
 is_set_id() {
   [[ $1 =~ ^([0-9]{4})-([0-9]{2})-([0-9]{2})(T([0-9]{2})([0-9]{2})([0-9]{2})Z)?$ ]] || return 1
   local year=$((10#${BASH_REMATCH[1]})) month=$((10#${BASH_REMATCH[2]})) day=$((10#${BASH_REMATCH[3]}))

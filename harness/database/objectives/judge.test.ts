@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { judgeObjectives } from './judge.ts';
 
-const measured = { snapshotAt: new Date('2026-11-23T02:00:00Z'), now: new Date('2026-11-23T06:00:00Z'), restoreMs: 60_000 };
+const measured = { snapshotAt: new Date('2026-11-23T02:00:00Z'), newest: true, now: new Date('2026-11-23T06:00:00Z'), restoreMs: 60_000 };
 const codes = (...given: Parameters<typeof judgeObjectives>): string[] => judgeObjectives(...given).findings.map((finding) => finding.code);
 const fourHours = 4 * 3_600_000;
 
@@ -13,6 +13,10 @@ test('what was promised and kept raises nothing, to the millisecond', () => {
 test('an RPO that is missed, and a restore that is too slow, are one code each', () => {
   expect(codes(measured, { rpoMs: fourHours - 1, restoreDurationMs: null })).toStrictEqual(['objective.rpo-missed']);
   expect(codes(measured, { rpoMs: null, restoreDurationMs: 59_999 })).toStrictEqual(['objective.restore-too-slow']);
+});
+
+test('an older set that was asked for says nothing of what a restore now would lose', () => {
+  expect(judgeObjectives({ ...measured, newest: false }, { rpoMs: 1, restoreDurationMs: null })).toMatchObject({ findings: [], evidence: { snapshotAt: '2026-11-23T02:00:00.000Z', rpoMs: null } });
 });
 
 test('without a manifest the RPO is not measured, and not taken for kept either: its evidence is null', () => {

@@ -8,8 +8,10 @@ import { ask } from './queries.ts';
 import { guarded, isFinding, notJudged, readOnly, rowsOf, type Checked, type Reading } from './reading.ts';
 
 export interface ExpectedFrame {
-  /** The run's clock. */
+  /** The run's clock: no row can be later. */
   readonly now: Date;
+  /** When the dump was taken, by its manifest: how old rows were is told from there. Null where none tells, and from now. */
+  readonly takenAt: Date | null;
   /** For tables that name none of their own: the cadence and its slack. */
   readonly maxAgeMs: number;
   /** The application's role, as `database.role` of the configuration says. */
@@ -81,7 +83,7 @@ async function judgeTable(client: Client, expected: ExpectedTable, frame: Expect
   }
   // A date speaks of all its day.
   const newest = Number(found.newest) * 1000 + (relation.type === 'date' ? DAY_MS - 1 : 0);
-  const age = Math.max(0, frame.now.getTime() - newest);
+  const age = Math.max(0, (frame.takenAt ?? frame.now).getTime() - newest);
   const newestAt = new Date(newest).toISOString();
   if (maxAgeMs !== null && age > maxAgeMs) findings.push(find('smoke.rows-stale', { table, column, newestAt, ageHours: hours(age), maxAgeHours: hours(maxAgeMs) }));
   if (found.constant === 't' && Number(found.rows) >= MANY && relation.type !== 'date') findings.push(find('smoke.newest-is-oldest', { table, column, rows: found.rows }));

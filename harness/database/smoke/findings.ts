@@ -21,7 +21,7 @@ export const { find, rows: smokeFindings } = defineFindings({
     () => 'An empty dump proves nothing: check which database backup-db.sh connects to, and take an older set.',
   ),
   'smoke.rows-stale': defect<Column & { newestAt: string; ageHours: number; maxAgeHours: number }>(
-    ({ table, column, ageHours, maxAgeHours }) => `the newest ${table}.${column} is ${ageHours} hours old, allowed are ${maxAgeHours}`,
+    ({ table, column, ageHours, maxAgeHours }) => `the newest ${table}.${column} was ${ageHours} hours old when the dump was taken, allowed are ${maxAgeHours}`,
     ({ table }) => `The dump may be an old one under a new date, or taken of an idle copy: check what backup-db.sh dumps; if nothing was written to ${table} for that long, raise its maxAge.`,
   ),
   'smoke.rows-from-future': defect<Column & { rows: string }>(

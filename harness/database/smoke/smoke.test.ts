@@ -66,6 +66,7 @@ interface Asked {
   readonly queries?: readonly SmokeQuery[];
   readonly role?: string;
   readonly now?: Date;
+  readonly takenAt?: Date;
   readonly timeoutMs?: number;
   /** Where sequences stood when the dump was taken. */
   readonly before?: readonly Stood[];
@@ -89,7 +90,7 @@ function ask(database: string, asked: Asked): Promise<Finding[]> {
       const reading = { client, ...(asked.timeoutMs === undefined ? {} : { timeoutMs: asked.timeoutMs }) };
       const wanted = { ...expected, ...asked.expected };
       const results = [
-        [expectedEvidence, await checkExpected(reading, wanted, { now: asked.now ?? now, maxAgeMs: 26 * HOUR, role: asked.role ?? 'wa' })],
+        [expectedEvidence, await checkExpected(reading, wanted, { now: asked.now ?? now, takenAt: asked.takenAt ?? null, maxAgeMs: 26 * HOUR, role: asked.role ?? 'wa' })],
         [integrityEvidence, await checkIntegrity(reading, asked.before)],
         [plausibleEvidence, await checkPlausible(reading, wanted.tables)],
         [queriesEvidence, await checkQueries(reading, asked.queries ?? queries)],
@@ -133,6 +134,7 @@ describe('a healthy database', () => {
     'a few replaced characters in much text': ["UPDATE messages SET body = U&'na\\FFFD ve' WHERE id < 12"],
     'capital letters with tilde': ["UPDATE messages SET body = 'NÃO, SÃO JOÃO, ÂNGELA'"],
     'numbers and questions': ["UPDATE messages SET body = 'what? who??'"],
+    'an old set whose rows were new when it was taken': ['', { ...table('messages', { newest: 'created_at' }), now: new Date('2027-11-22T02:00:00Z'), takenAt: now }],
     'a date as newest, of today': ['ALTER TABLE messages ADD day date; UPDATE messages SET day = \'2026-11-19\'', table('messages', { newest: 'day', maxAgeMs: 10 * HOUR })],
   };
   test.each(Object.entries(honest))('raises nothing for %s', async (_, [harm, asked]) => {
@@ -147,6 +149,7 @@ const faults: Record<string, readonly [code: string, harm: string, facts: object
   'no row can be the newest': ['smoke.too-few-rows', 'CREATE TABLE empty_one (id int PRIMARY KEY, at timestamptz)', { rows: '0', atLeast: '1' }, { ...table('empty_one', { newest: 'at' }), role: 'checker' }],
   'every table is empty': ['smoke.no-rows', 'SET session_replication_role = replica; TRUNCATE clients, schema_migrations, maintenance_windows CASCADE; ALTER TABLE audit_events DISABLE TRIGGER ALL; TRUNCATE audit_events; ALTER TABLE audit_events ENABLE TRIGGER ALL', { tables: 12 }, { expected: { tables: [] , migration: { sql: "select 'a'", head: 'a' } }, queries: [] }],
   'the newest row is old': ['smoke.rows-stale', '', { table: 'public.messages', column: 'created_at', ageHours: 48.8, maxAgeHours: 26 }, { ...table('messages', { newest: 'created_at' }), now: new Date('2026-11-22T02:00:00Z') }],
+  'the newest row was old when the dump was taken, long ago': ['smoke.rows-stale', '', { ageHours: 48.8 }, { ...table('messages', { newest: 'created_at' }), now: new Date('2027-11-22T02:00:00Z'), takenAt: new Date('2026-11-22T02:00:00Z') }],
   'the table\'s own age is passed': ['smoke.rows-stale', '', { maxAgeHours: 1 }, table('messages', { newest: 'created_at', maxAgeMs: HOUR })],
   'rows come from the future': ['smoke.rows-from-future', "UPDATE messages SET created_at = '2026-11-20T08:20:00Z' WHERE id > 598", { rows: '2' }],
   'rows come from the future, and the dump brought another meaning of later': ['smoke.rows-from-future', `UPDATE messages SET created_at = '2026-11-20T08:20:00Z' WHERE id > 598; CREATE SCHEMA evil;
@@ -223,7 +226,7 @@ test('what may not be read, or only in part, is not judged', async () => {
   await as('admin', 'healthy', (client) => client.query("CREATE ROLE visitor LOGIN PASSWORD 'x'; GRANT SELECT ON api_keys, clients TO visitor"));
   const findings = await as('visitor', 'healthy', async (client) => [
     // No right at all; and one that a row-level policy narrows to no rows, which must not be counted as none.
-    ...(await checkExpected({ client }, { tables: [{ schema: 'public', name: 'messages' }, { schema: 'public', name: 'api_keys' }, { schema: 'public', name: 'clients' }], extensions: [] }, { now, maxAgeMs: HOUR, role: 'wa' })).findings,
+    ...(await checkExpected({ client }, { tables: [{ schema: 'public', name: 'messages' }, { schema: 'public', name: 'api_keys' }, { schema: 'public', name: 'clients' }], extensions: [] }, { now, takenAt: null, maxAgeMs: HOUR, role: 'wa' })).findings,
   ]);
   expect(findings.map(({ code, judged, facts }) => ({ code, judged, facts }))).toEqual(['messages', 'api_keys'].map((name) => (
     { code: 'smoke.not-judged', judged: false, facts: { what: `table public.${name}`, sqlstate: '42501' } })));
