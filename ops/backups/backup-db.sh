@@ -162,7 +162,7 @@ main() {
     esac
     shift
   done
-  need_tools awk cut df flock gzip od setpriv sha256sum stat sync timeout
+  need_tools awk cut df flock grep gzip od sed setpriv sha256sum sort stat sync timeout
   load_settings "$config"
   take_lock
   work=${setting[BACKUP_DIR]}/.backup-db.tmp id='' children=()

@@ -7,7 +7,7 @@ reach() {
   local name="backup-db.sh ${HOSTNAME:-}" options='-c backup_drills.session=direct -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0'
   local pairs=("PGUSER=${setting[DATABASE_USER]}" "PGDATABASE=${setting[DATABASE]}" "PGAPPNAME=${name:0:63}" "PGOPTIONS=$options" PGCONNECT_TIMEOUT=30)
   if [[ ${setting[CONNECT]} == direct ]]; then
-    pairs+=("PGHOST=${setting[DATABASE_HOST]:-/var/run/postgresql}" "PGPORT=${setting[DATABASE_PORT]}" "PGPASSFILE=${setting[DATABASE_PASSFILE]:-/dev/null}")
+    pairs+=("PGHOST=${setting[DATABASE_HOST]:-/var/run/postgresql}" "PGPORT=${setting[DATABASE_PORT]}" "PGPASSFILE=${setting[DATABASE_PASSFILE]:-/dev/null/none}")
     via=(env -i LC_ALL=C "PATH=${setting[PG_BIN]:+${setting[PG_BIN]}:}$PATH" "${pairs[@]}")
   else
     local compose=(docker compose)
@@ -24,9 +24,14 @@ reach() {
 # container it eats the caller's.
 client() { child "${via[@]}" "$@"; }
 
+declare -rA advice=(
+  [direct]="Install the client of the server's major, on Debian postgresql-client-15, or name its directory in PG_BIN"
+  [compose]="It is looked for in the container of COMPOSE_SERVICE, which must be up"
+)
+
 # usage: major PROGRAM    Its major version. `version` is then what it says of itself.
 major() {
-  version=$(client "$1" --version </dev/null 2>"$work/version.err") || broken tools "$1 does not run (${setting[CONNECT]}): $(tail -n 2 "$work/version.err")"
+  version=$(client "$1" --version </dev/null 2>"$work/version.err") || broken tools "$1 does not run: $(tail -n 2 "$work/version.err"). ${advice[${setting[CONNECT]}]}"
   [[ $version =~ \(PostgreSQL\)\ ([0-9]+) ]] || broken tools "$1 --version says '$version'"
   major=${BASH_REMATCH[1]}
 }

@@ -142,7 +142,10 @@ take_lock() {
   [[ -d ${setting[BACKUP_DIR]} ]] || broken directory "${setting[BACKUP_DIR]} is no directory: make it, owned by the user who runs this: install -d -m 0700 -o $(id -un) ${setting[BACKUP_DIR]@Q}"
   [[ -w ${setting[BACKUP_DIR]} && -x ${setting[BACKUP_DIR]} ]] || broken directory "${setting[BACKUP_DIR]} cannot be written by $(id -un), who runs this"
   exec 9<"${setting[BACKUP_DIR]}"
-  flock --nonblock 9 || refuse locked "another backup script is at work in ${setting[BACKUP_DIR]}"
+  flock --nonblock --conflict-exit-code 99 9 || {
+    (($? == 99)) || broken lock "${setting[BACKUP_DIR]} cannot be locked, said above"
+    refuse locked "another backup script is at work in ${setting[BACKUP_DIR]}"
+  }
 }
 
 # usage: child PROGRAM ARGS...    Becomes that program, which ends when this script ends, even by kill -9, and holds no lock.
