@@ -1,9 +1,11 @@
 // A night of backup-db.sh on real tools: what it makes, and what it refuses, each for its own reason.
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Host, openHost, setsOf } from '../../fixtures/backup-host.ts';
+import { loadCorpus, prepareCorpus, wholeCorpus } from '../../fixtures/corpus/load.ts';
 import { needing } from '../../fixtures/tools.ts';
 import { compareManifests } from '../../harness/database/manifest/compare.ts';
 import { parseManifest } from '../../harness/database/manifest/manifest.ts';
@@ -71,6 +73,25 @@ tools.describe('backup-db.sh', () => {
     expect([...setsOf(host.directory).values()]).toEqual([null, null]);
   });
 
+  describe('what is stored must be one gzip member that ends where the file ends', () => {
+    const plain = '--\n-- PostgreSQL database dump\n--\n\nSELECT 1;\n\n--\n-- PostgreSQL database dump complete\n--\n\n';
+    const member = gzipSync(plain);
+    test.each([
+      ['healthy', member, 0, /verify ends seconds=\S+ tables=0 rows=0 plain=\d+ bytes=\d+$/m],
+      ['two members', Buffer.concat([member, gzipSync('SELECT 2;\n')]), 1, /problem dump-gzip: .*[\s\S]*refused/],
+      ['something behind it', Buffer.concat([member, Buffer.from('more')]), 2, /broken verify: the stored dump cannot be read back/],
+      ['cut', member.subarray(0, -9), 2, /broken verify: the stored dump cannot be read back/],
+      ['no bytes', Buffer.alloc(0), 2, /broken verify|broken unexpected/],
+    ] as const)('%s', (_, bytes, code, said) => {
+      const work = join(host.home, 'verified');
+      mkdirSync(work, { recursive: true });
+      for (const [name, content] of [['dump', bytes], ['names', ''], ['rows', '']] as const) writeFileSync(join(work, name), content);
+      const lines = `source "$1"; setting=([BACKUP_DIR]="$2" [MAX_SHRINK_PERCENT]=30); work=$3 decompressor=(gzip --decompress --stdout) children=(); verify`;
+      const { status, stderr } = spawnSync('/bin/bash', ['-c', lines, 'bash', join(import.meta.dirname, 'backup-db.sh'), host.directory, work], { encoding: 'utf8' });
+      expect({ status, stderr }).toEqual({ status: code, stderr: expect.stringMatching(said) });
+    });
+  });
+
   test('keeps the settings of the database, and of roles in it, beside the roles', async () => {
     const { DATABASE } = await database(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET app.greeting = %L', current_database(), 'it''s'); EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = public, "A b"', current_user, current_database()); END $$`);
     expect((await host.run([], { DATABASE })).code).toBe(0);
@@ -127,6 +148,13 @@ COPY public.clients (id, name) FROM stdin;
     const ended = await host.run([], { DATABASE });
     expect(ended, ended.log.join('\n')).toMatchObject({ code: 0 });
     onlySet();
+  });
+
+  // After those: a role's name in UTF-8 is none that pg_dumpall could ask for in another encoding.
+  test('of a database with every kind of object and every edge of data that pg_dump knows', async () => {
+    await loadCorpus(await prepareCorpus(host.scene), 18, wholeCorpus);
+    const ended = await host.run([], { DATABASE: wholeCorpus.name, REQUIRED_TABLES: 'looks.alike:1' });
+    expect(ended, ended.log.join('\n')).toMatchObject({ code: 0 });
   });
 
   test('says with --check that nothing would be refused, and dumps nothing', async () => {
