@@ -19,18 +19,6 @@ Exit codes: 0 done, 1 refused (it says why, and no earlier set was touched), 2 c
 END
 }
 
-# usage: begin STEP    Says what is being done; `end` says how long it took.
-begin() {
-  step=$1 began=$EPOCHREALTIME
-  log "$step begins"
-}
-
-# usage: end WORDS...
-end() {
-  local ms=$(((${EPOCHREALTIME//[!0-9]/} - ${began//[!0-9]/}) / 1000))
-  log "$step ends seconds=$((ms / 1000)).$(printf %03d $((ms % 1000)))${*:+ $*}"
-}
-
 # usage: problems FILE    Refuses with all that it tells of: its lines `problem CODE TEXT`.
 problems() {
   local line code='' count=0
@@ -164,7 +152,7 @@ main() {
   done
   need_tools awk cut df flock grep gzip od sed setpriv sha256sum sort stat sync timeout
   load_settings "$config"
-  take_lock
+  take_lock "${setting[BACKUP_DIR]}"
   work=${setting[BACKUP_DIR]}/.backup-db.tmp id='' children=()
   [[ $check == no ]] || work=${setting[BACKUP_DIR]}/.backup-db.check.tmp # what a cut run has left stays for a night's
   trap finish EXIT

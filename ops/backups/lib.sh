@@ -27,6 +27,8 @@ declare -rA known_settings=(
   [REQUIRED_TABLES]='!' [MAX_SHRINK_PERCENT]=30 [MIN_FREE_MB]=1024 [LOCK_TIMEOUT_S]=60 [SESSIONS]=2 [COMPRESS_LEVEL]=5
   [KEEP_DAILY]=30 [KEEP_MONTHLY]=12 [KEEP_AT_LEAST]=7 [MAX_AGE_HOURS]=26
   [HOOK_START]='' [HOOK_SUCCESS]='' [HOOK_FAILURE]=''
+  [APPLICATION]='' [OFFSITE]='' [RCLONE_CONFIG]=/etc/whatsapp-mcp/rclone.conf [RECIPIENTS]=/etc/whatsapp-mcp/recipients.txt
+  [LEDGER]=/var/lib/whatsapp-mcp/audit-archive/ledger.jsonl
 )
 
 # usage: now    Seconds since the epoch: the only reading of the clock.
@@ -93,7 +95,7 @@ judge_settings() {
   for key in DATABASE_PORT MAX_SHRINK_PERCENT MIN_FREE_MB LOCK_TIMEOUT_S KEEP_DAILY KEEP_MONTHLY KEEP_AT_LEAST MAX_AGE_HOURS; do
     [[ ${setting[$key]} =~ ^(0|[1-9][0-9]{0,8})$ ]] || wrong+=("$key='${setting[$key]}' is no whole number")
   done
-  for key in BACKUP_DIR COMPOSE_FILE DATABASE_PASSFILE PG_BIN HOOK_START HOOK_SUCCESS HOOK_FAILURE; do
+  for key in BACKUP_DIR COMPOSE_FILE DATABASE_PASSFILE PG_BIN HOOK_START HOOK_SUCCESS HOOK_FAILURE RCLONE_CONFIG RECIPIENTS LEDGER; do
     [[ ${setting[$key]} =~ ^(/.*)?$|^!$ ]] || wrong+=("$key='${setting[$key]}' is no absolute path")
   done
   for key in KEEP_DAILY KEEP_AT_LEAST MAX_AGE_HOURS LOCK_TIMEOUT_S; do [[ ${setting[$key]} != 0 ]] || wrong+=("$key=0: at least 1"); done
@@ -101,6 +103,7 @@ judge_settings() {
   [[ ${setting[SESSIONS]} =~ ^[12]$ ]] || wrong+=("SESSIONS='${setting[SESSIONS]}' is neither 1 nor 2")
   [[ ${setting[COMPRESS_LEVEL]} =~ ^[1-9]$ ]] || wrong+=("COMPRESS_LEVEL='${setting[COMPRESS_LEVEL]}' is not 1 to 9")
   ((10#0${setting[MAX_SHRINK_PERCENT]//[!0-9]/} <= 100)) || wrong+=("MAX_SHRINK_PERCENT=${setting[MAX_SHRINK_PERCENT]} is more than 100")
+  [[ ${setting[APPLICATION]} =~ ^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$ ]] || wrong+=("APPLICATION='${setting[APPLICATION]}' is no name such as whatsapp-mcp")
   for bare in ${setting[REQUIRED_TABLES]}; do
     [[ $bare =~ ^([a-z_][a-z0-9_$]*\.)?[a-z_][a-z0-9_$]*:[0-9]{1,12}$|^!$ ]] || wrong+=("REQUIRED_TABLES: '$bare' is not table:rows or schema.table:rows, such as messages:1000")
   done
@@ -136,15 +139,38 @@ sets() {
   done | sort
 }
 
-# usage: take_lock    One script at a time works in BACKUP_DIR. The lock is the kernel's, on the directory itself: no file
-# outlives a crash or a reboot. It stands on descriptor 9, which no child may keep (see `child`).
+# usage: taken_at ID    When a set's snapshot was taken, in seconds since the epoch, by its manifest; nothing where that does not say.
+taken_at() {
+  local line
+  while IFS= read -r line; do
+    [[ $line =~ \"kind\":\ \"snapshot\",\ \"time\":\ \"([0-9TZ:.-]+)\" ]] || continue
+    date -d "${BASH_REMATCH[1]}" +%s
+    return
+  done <"${setting[BACKUP_DIR]}/db-$1.manifest.json"
+}
+
+# usage: begin STEP    Says what is being done; `end` says how long it took.
+begin() {
+  step=$1 began=$EPOCHREALTIME
+  log "$step begins"
+}
+
+# usage: end WORDS...
+end() {
+  local ms=$(((${EPOCHREALTIME//[!0-9]/} - ${began//[!0-9]/}) / 1000))
+  log "$step ends seconds=$((ms / 1000)).$(printf %03d $((ms % 1000)))${*:+ $*}"
+}
+
+# usage: take_lock DIRECTORY    One script at a time works in it. The lock is the kernel's, on the
+# directory itself: no file outlives a crash or a reboot. It stands on descriptor 9, which no child may keep (see `child`).
 take_lock() {
-  [[ -d ${setting[BACKUP_DIR]} ]] || broken directory "${setting[BACKUP_DIR]} is no directory: make it, owned by the user who runs this: install -d -m 0700 -o $(id -un) ${setting[BACKUP_DIR]@Q}"
-  [[ -w ${setting[BACKUP_DIR]} && -x ${setting[BACKUP_DIR]} ]] || broken directory "${setting[BACKUP_DIR]} cannot be written by $(id -un), who runs this"
-  exec 9<"${setting[BACKUP_DIR]}"
+  local directory=$1
+  [[ -d $directory ]] || broken directory "$directory is no directory: make it, owned by the user who runs this: install -d -m 0700 -o $(id -un) ${directory@Q}"
+  [[ -w $directory && -x $directory ]] || broken directory "$directory cannot be written by $(id -un), who runs this"
+  exec 9<"$directory"
   flock --nonblock --conflict-exit-code 99 9 || {
-    (($? == 99)) || broken lock "${setting[BACKUP_DIR]} cannot be locked, said above"
-    refuse locked "another backup script is at work in ${setting[BACKUP_DIR]}"
+    (($? == 99)) || broken lock "$directory cannot be locked, said above"
+    refuse locked "another backup script is at work in $directory"
   }
 }
 

@@ -92,12 +92,10 @@ untouched() {
 
 # usage: prove ID    Refuses unless that set, the newest, is fresh, and its bytes are those that its manifest says.
 prove() {
-  local set=${setting[BACKUP_DIR]}/db-$1 line time='' age sum
-  while IFS= read -r line; do
-    if [[ $line =~ \"kind\":\ \"snapshot\",\ \"time\":\ \"([0-9TZ:.-]+)\" ]]; then time=${BASH_REMATCH[1]} && break; fi
-  done <"$set.manifest.json"
+  local set=${setting[BACKUP_DIR]}/db-$1 time age sum
+  time=$(taken_at "$1")
   [[ -n $time ]] || refuse damaged "the manifest of the newest set, $1, does not say when its snapshot was taken. Nothing is removed"
-  time=$(date -d "$time" +%s) age=$(($(now) - time))
+  age=$(($(now) - time))
   ((age >= -300)) || refuse clock "the newest set, $1, was taken $((-age / 60)) min after now: this host's clock is wrong, or the database's was. Nothing is removed"
   ((age <= setting[MAX_AGE_HOURS] * 3600)) || refuse stale "the newest good set, $1, is $((age / 3600)) h old, and MAX_AGE_HOURS=${setting[MAX_AGE_HOURS]}. Nothing is removed until backup-db.sh takes sets again: see why it does not"
   sum=$(child sha256sum <"$set.sql.gz")
@@ -151,7 +149,7 @@ main() {
   load_settings "$config"
   trap finish EXIT
   trap 'broken interrupted "by a signal"' INT TERM HUP
-  take_lock
+  take_lock "${setting[BACKUP_DIR]}"
   good=$(sets) unfinished=$(begun)
   # shellcheck disable=SC2086 # ids hold nothing to split or expand
   untouched $good $unfinished
