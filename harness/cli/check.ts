@@ -10,7 +10,7 @@ const known = Object.keys(storeChecks) as StoreCheckName[];
 
 export const command: CliCommand = {
   name: 'check',
-  summary: `Checks a store by name: ${known.join(', ')}. retention: which of the days and months that should be kept are missing as of now. Without names: all of them.`,
+  summary: `Checks a store by name: ${known.join(', ')}. retention: which of the days and months that should be kept are missing as of now; ledger: whether the store holds what was published there, and nothing else. Without names: all that the configuration is enough for.`,
   configure: (command: Command) => {
     sourceOptions(command.argument('[names...]', `of ${known.join(', ')}`), 'check', { oneSet: false });
     reportOptions(command)
@@ -26,10 +26,14 @@ export const command: CliCommand = {
     if (refused !== null) return complain(refused);
     const { config } = loaded;
     // The sample is one set: there is nothing in it that could be missing.
-    if (config.mode === 'rehearsal') return complain("a store's retention needs a store: name yours in drill.config.ts, stores: [{ name: 'local', kind: 'directory', path: '/var/backups/…' }], or try one directory with --store DIR.");
-    if (config.retention === null) return complain('the configuration does not say what should be kept: write retention: { daily: 30, monthly: 12 }.');
-    const checks = names.length === 0 ? known : [...new Set(names as StoreCheckName[])];
-    const settings = (scratch: string) => ({ config, store: words.from ?? null, scratch, checks });
+    if (config.mode === 'rehearsal') return complain("a check of a store needs one: name yours in drill.config.ts, stores: [{ name: 'local', kind: 'directory', path: '/var/backups/…' }], or try one directory with --store DIR.");
+    const store = words.from ?? null;
+    // Without names: all that the configuration is enough for.
+    const lacking = (names.length === 0 ? known : (names as StoreCheckName[])).map((name) => ({ name, lacks: storeChecks[name].lacks({ config, store }) }));
+    const checks = [...new Set(lacking.flatMap(({ name, lacks }) => (lacks === null ? [name] : [])))];
+    const [why] = lacking.flatMap(({ lacks }) => lacks ?? []);
+    if (why !== undefined && (names.length > 0 || checks.length === 0)) return complain(why);
+    const settings = (scratch: string) => ({ config, store, scratch, checks });
     return oneRun(words, loaded, { kind: 'check', scope: storeScope(checks), plan: storeCheckPlan(settings('')), more: [], carry: async (run) => carryHere(storeCheckPlan, run), settings, keep: false, engine: null, afterwards: () => [] });
   },
 };

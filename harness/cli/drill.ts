@@ -58,7 +58,7 @@ async function drill(options: DrillOptions, loaded: Loaded): Promise<number> {
   return oneRun(options, loaded, {
     kind: config.mode === 'rehearsal' ? 'rehearsal' : 'drill',
     live: options.live === true,
-    scope: drillScope,
+    scope: drillScope(settings('')),
     plan: drillPlan(settings('')),
     more: plannedChecks(root, config.checks),
     carry: async (run) => drive({ root, drill: join(root, 'drills', 'database.drill.ts'), checks: config.checks, ...run }),

@@ -175,7 +175,7 @@ test('identities come from a file, a variable and a named file, and are redacted
 
 test('an S3 store: region and path style as its endpoint has them, its credential apart and redacted', async () => {
   const { config, secrets, digest } = await load(s3({ prefix: 'production' }), credential());
-  expect(config.stores).toEqual([{ ...bucket, prefix: 'production/', region: 'eu-central-003', pathStyle: true, sessionToken: null }]);
+  expect(config.stores).toEqual([{ ...bucket, prefix: 'production/', region: 'eu-central-003', pathStyle: true, sessionToken: null, ledger: null }]);
   expect(secrets.stores).toEqual({ offsite: { accessKeyId: '0030123456789abcdef000001', secretAccessKey: 'K003canaryCanaryCanaryCanary' } });
   expect(JSON.stringify(config)).not.toContain('anary');
   expect(redact('x K003canaryCanaryCanaryCanary y')).toBe('x [redacted] y');

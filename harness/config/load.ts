@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { normaliseDatabase } from '../database/config.ts';
 import { redact } from '../run/redact.ts';
 import { normaliseServers } from '../servers/config.ts';
-import { normaliseS3, type StoreConfig, type StoreInput } from '../stores/config.ts';
+import { normaliseLedger, normaliseS3, type StoreConfig, type StoreInput } from '../stores/config.ts';
 import { checkFiles } from './checks.ts';
 import { type Environment, fileProblem, resolveVariable } from './environment.ts';
 import { brokenPlaces, ConfigError, type ConfigProblem, dotted, type Path, problemsOf } from './problem.ts';
@@ -95,12 +95,13 @@ async function normalise(parsed: ParsedConfig, root: string, environment: Enviro
 }
 
 async function normaliseStore(store: StoreInput, root: string, environment: Environment): Promise<StoreConfig> {
-  if (store.kind === 's3') return normaliseS3(store);
-  if (typeof store.path === 'string') return { ...store, path: path.resolve(root, store.path) };
+  if (store.kind === 's3') return normaliseS3(store, root);
+  const ledger = normaliseLedger(store.ledger, root);
+  if (typeof store.path === 'string') return { ...store, path: path.resolve(root, store.path), ledger };
   const resolved = await resolveVariable(store.path, environment);
   // The rules have just seen it resolve; a file that vanished since is still no rehearsal.
   if ('problem' in resolved) throw new Error(`the path of store ${store.name} ${resolved.problem}`);
-  return { ...store, path: path.resolve(root, resolved.value) };
+  return { ...store, path: path.resolve(root, resolved.value), ledger };
 }
 
 function normaliseKeys(keys: ParsedConfig['keys'], root: string): Config['keys'] {

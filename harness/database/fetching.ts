@@ -2,14 +2,21 @@
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import type { Done, Plan, StepRef } from '../run/plan.ts';
+import { StepEnded } from '../run/finding.ts';
 import { attachScratch } from '../run/scratch.ts';
-import { decryptArtifact } from '../stores/age.ts';
+import { decryptArtifact, type Plain } from '../stores/age.ts';
 import { type Catalog, readCatalog } from '../stores/catalog.ts';
-import { catalogEvidence, decryptEvidence, fetchEvidence, fetchedFacts, plainFacts } from '../stores/evidence.ts';
-import { fetchArtifact } from '../stores/fetch.ts';
+import { catalogEvidence, decryptEvidence, fetchEvidence, fetchedFacts, plainFacts, verifiedStoredFacts, verifyStoredEvidence } from '../stores/evidence.ts';
+import { type Fetched, fetchArtifact } from '../stores/fetch.ts';
+import type { LedgerConfig } from '../stores/config.ts';
+import { labelDigest } from '../stores/label.ts';
+import { type Ledger, readLedger, unwitnessed, witnessOf } from '../stores/ledger.ts';
+import { called, ledgerEvidence, ledgerFacts } from '../stores/ledger-check.ts';
+import { ledgerFindings } from '../stores/ledger-findings.ts';
+import { readSeen } from '../stores/ledger-seen.ts';
 import { nameOf } from '../stores/names.ts';
 import type { ReadableStore } from '../stores/store.ts';
-import { verifyStored } from '../stores/verify.ts';
+import { judgePlain, type VerifiedStored, verifyStored } from '../stores/verify.ts';
 import type { Caps } from './dump/gunzip.ts';
 import { describeManifest } from './manifest/compare.ts';
 import { type ManifestEvidence, manifestEvidence } from './manifest/evidence.ts';
@@ -17,7 +24,7 @@ import { manifestFindings } from './manifest/findings.ts';
 import type { Manifest } from './manifest/manifest.ts';
 import { selectEvidence, verifyDumpEvidence } from './select/evidence.ts';
 import { readManifests } from './select/manifests.ts';
-import { type How, selectSet } from './select/select.ts';
+import { type How, type Selected, selectSet } from './select/select.ts';
 import { verifyDump } from './select/verify-dump.ts';
 
 /** Where the backups come from, and what opens them. */
@@ -31,6 +38,13 @@ export interface FetchingSettings {
   readonly config: Config;
   readonly how: How;
   readonly scratch: string;
+  /** Name of the store that is read, or null for the first. */
+  readonly store: string | null;
+}
+
+/** The ledger of the store that is read; null where it has none, and in a rehearsal. */
+export function ledgerOf({ config, store }: Pick<FetchingSettings, 'config' | 'store'>): LedgerConfig | null {
+  return (store === null ? config.stores[0] : config.stores.find(({ name }) => name === store))?.ledger ?? null;
 }
 
 /** What the store holds, by its names. */
@@ -48,10 +62,32 @@ export function planCatalog(plan: Plan, source: StepRef<Source>): StepRef<Catalo
   });
 }
 
+/** The ledger, its chain held from the store's label to its end; null where none is configured, and then no step is planned. */
+export function planLedger(plan: Plan, source: StepRef<Source>, settings: Pick<FetchingSettings, 'config' | 'store'>): StepRef<Ledger> | null {
+  const { application } = settings.config;
+  const ledger = ledgerOf(settings);
+  if (ledger === null) return null;
+  return plan.step({
+    id: 'run.ledger',
+    part: 'run',
+    title: 'read the ledger, and follow its chain',
+    needs: { source },
+    evidence: ledgerEvidence,
+    run: async ({ source: { store } }, { signal }) => {
+      const label = await labelDigest(store, application, signal);
+      if (label === null) throw new StepEnded(ledgerFindings.find('ledger.store-unknown', { store: store.description }));
+      const value = await readLedger(ledger.path, { application, store: store.description, label, seen: ledger.seen === null ? null : readSeen(ledger.seen), signal });
+      return { value, evidence: ledgerFacts(value) };
+    },
+  });
+}
+
 /** From the store to a verified dump. */
-export function planFetching(plan: Plan, source: StepRef<Source>, { config, how, scratch }: FetchingSettings) {
+export function planFetching(plan: Plan, source: StepRef<Source>, settings: FetchingSettings) {
+  const { config, how, scratch } = settings;
   const work = (): string => attachScratch(scratch).work;
   const catalog = planCatalog(plan, source);
+  const ledger = planLedger(plan, source, settings);
   const selected = plan.step({
     id: 'database.select',
     part: 'database',
@@ -89,17 +125,19 @@ export function planFetching(plan: Plan, source: StepRef<Source>, { config, how,
       return { value: { fetched, startedAt }, evidence: fetchedFacts(fetched) };
     },
   });
-  const plain = plan.step({
+  const decrypt = <V>(from: StepRef<V>, bytes: (value: V) => VerifiedStored): StepRef<Plain> => plan.step({
     id: 'database.decrypt',
     part: 'database',
     title: 'decrypt the dump',
-    needs: { source, fetch },
+    needs: { source, from },
     evidence: decryptEvidence,
-    run: async ({ source: { identities }, fetch: { fetched } }, context) => {
-      const value = await decryptArtifact(verifyStored(fetched), identities, work(), context);
-      return { value, evidence: plainFacts(value) };
+    run: async ({ source: { identities }, from: value }, context) => {
+      const stored = bytes(value);
+      const decrypted = await decryptArtifact(stored, identities, work(), context);
+      return { value: decrypted, findings: judgePlain(stored, decrypted), evidence: plainFacts(decrypted) };
     },
   });
+  const plain = ledger === null ? decrypt(fetch, ({ fetched }) => verifyStored(fetched)) : decrypt(planWitness(plan, { ledger, selected, fetch }, ledgerOf(settings)?.withinMs ?? 0), (stored) => stored);
   const dump = plan.step({
     id: 'database.verify',
     part: 'database',
@@ -112,6 +150,25 @@ export function planFetching(plan: Plan, source: StepRef<Source>, { config, how,
     },
   });
   return { dump, manifest, fetch };
+}
+
+/** Between fetching and decrypting: the bytes, and the manifest that was chosen by, are what a witness elsewhere says they were. */
+function planWitness(plan: Plan, needs: { readonly ledger: StepRef<Ledger>; readonly selected: StepRef<Selected>; readonly fetch: StepRef<{ readonly fetched: Fetched }> }, withinMs: number): StepRef<VerifiedStored> {
+  return plan.step({
+    id: 'database.witness',
+    part: 'database',
+    title: 'hold the stored bytes and the manifest against the ledger',
+    needs,
+    evidence: verifyStoredEvidence,
+    run: async ({ selected: { id, dump, manifest }, fetch: { fetched }, ledger }, { now }) => {
+      const value = verifyStored(fetched, witnessOf(ledger, called(dump), { now: now(), withinMs }));
+      const line = value.witness;
+      const evidence = verifiedStoredFacts(value, line === null ? 'pending' : 'line');
+      if (line === null) return { value, findings: unwitnessed([dump.object.key], 'pending', withinMs), evidence };
+      if (manifest !== null && manifest.sha256 !== line.manifest) throw new StepEnded(ledgerFindings.find('ledger.manifest-differs', { set: id, sha256: manifest.sha256, expected: line.manifest }), evidence);
+      return { value, evidence };
+    },
+  });
 }
 
 /** How much a dump may ask for. */

@@ -1,11 +1,27 @@
 // The stores' slice of the configuration.
+import { resolve } from 'node:path';
 import { z } from 'zod';
-import { type FromEnvironment, fromEnvironment, guided, name, path, text } from '../config/leaf.ts';
+import { duration, type FromEnvironment, fromEnvironment, guided, name, path, text } from '../config/leaf.ts';
+import { parseDuration } from '../config/units.ts';
 import { endpointProblem, isAws, regionOf } from './endpoint.ts';
 
 export { bucketInHost, isB2MasterKey } from './endpoint.ts';
 
 const storeName = name('what reports call this store', `'offsite'`);
+
+/** What was published to a store, as another machine keeps it. While it is left out, nothing is held against it. */
+const ledger = guided(
+  z.strictObject({
+    /** The ledger, where the audit sync brings it to the machine that checks. */
+    path: path('the ledger, as the audit sync brought it here', `'/var/log/whatsapp-mcp/audit/ledger.jsonl'`),
+    /** How long a new line may take to come here. Default `'2h'`. */
+    within: duration('how long a new line of the ledger may take to come here', `'2h'`).optional(),
+    /** Where is kept what was last seen of it, on this machine alone. Without it a ledger that was written anew as a whole does not show. */
+    seen: path('the file that keeps what was last seen of the ledger', `'/var/lib/backup-drills/ledger-seen.json'`).optional(),
+  }),
+  'the ledger of what was published there',
+  `{ path: '/var/log/whatsapp-mcp/audit/ledger.jsonl', seen: '/var/lib/backup-drills/ledger-seen.json' }`,
+).optional();
 
 const directoryStore = z.strictObject({
   /** What reports call it: `offsite`. */
@@ -16,6 +32,7 @@ const directoryStore = z.strictObject({
     path('the directory that holds the backups', `'/var/lib/whatsapp-mcp/backups'`),
     fromEnvironment('the directory that holds the backups', `env('BACKUPS_DIRECTORY')`),
   ]),
+  ledger,
 });
 
 /** A text of a form of its own; `problem` says what is wrong with it. */
@@ -47,6 +64,7 @@ const s3Store = z.strictObject({
   secretAccessKey: fromEnvironment('where the secret of the access key comes from', `env('DRILL_S3_SECRET')`),
   /** Of a temporary credential. */
   sessionToken: fromEnvironment('where the token of a temporary credential comes from', `env('DRILL_S3_TOKEN')`).optional(),
+  ledger,
 });
 
 export const storeSchema = z.discriminatedUnion('kind', [directoryStore, s3Store]);
@@ -61,6 +79,16 @@ export interface DirectoryStoreConfig {
   readonly kind: 'directory';
   /** Absolute. */
   readonly path: string;
+  /** Null where none is configured. */
+  readonly ledger: LedgerConfig | null;
+}
+
+export interface LedgerConfig {
+  /** Absolute. */
+  readonly path: string;
+  readonly withinMs: number;
+  /** Absolute; null: what was seen is not kept. */
+  readonly seen: string | null;
 }
 
 export interface S3StoreConfig {
@@ -76,6 +104,8 @@ export interface S3StoreConfig {
   readonly accessKeyId: FromEnvironment;
   readonly secretAccessKey: FromEnvironment;
   readonly sessionToken: FromEnvironment | null;
+  /** Null where none is configured. */
+  readonly ledger: LedgerConfig | null;
 }
 
 /** The credential of an S3 store; never written down. */
@@ -85,13 +115,18 @@ export interface S3Credential {
   readonly sessionToken?: string;
 }
 
-export function normaliseS3(store: S3StoreInput): S3StoreConfig {
+/** @param root what relative paths count from */
+export function normaliseLedger(given: StoreInput['ledger'], root: string): LedgerConfig | null {
+  return given === undefined ? null : { path: resolve(root, given.path), withinMs: parseDuration(given.within ?? '2h'), seen: given.seen === undefined ? null : resolve(root, given.seen) };
+}
+
+export function normaliseS3(store: S3StoreInput, root = '.'): S3StoreConfig {
   const { name, kind, bucket, accessKeyId, secretAccessKey, sessionToken = null } = store;
   const endpoint = new URL(store.endpoint).origin;
   const prefix = store.prefix === undefined || store.prefix.endsWith('/') ? (store.prefix ?? '') : `${store.prefix}/`;
   // The certificate of AWS names one level below the service: a bucket with a dot in its name would not match it.
   const pathStyle = store.pathStyle ?? (!isAws(endpoint) || bucket.includes('.'));
-  return { name, kind, endpoint, bucket, prefix, region: store.region ?? regionOf(endpoint), pathStyle, accessKeyId, secretAccessKey, sessionToken };
+  return { name, kind, endpoint, bucket, prefix, region: store.region ?? regionOf(endpoint), pathStyle, accessKeyId, secretAccessKey, sessionToken, ledger: normaliseLedger(store.ledger, root) };
 }
 
 /** Where a store lies, for people: a path, or `s3://bucket/folder at https://host`. */

@@ -42,11 +42,11 @@ export const verifyStoredEvidence = z.strictObject({
   object: z.string(),
   bytes,
   sha256,
-  witness: z.null().describe('the ledger line that the bytes match; null: the store has no ledger'),
+  witness: z.enum(['line', 'pending']).nullable().describe('whether the bytes are those of a line of the ledger, or of one that is still to come; null: there is no ledger'),
 });
 export type VerifyStoredEvidence = z.infer<typeof verifyStoredEvidence>;
 
-export function verifiedStoredFacts({ object, bytes, sha256, witness }: VerifiedStored): VerifyStoredEvidence {
+export function verifiedStoredFacts({ object, bytes, sha256 }: VerifiedStored, witness: VerifyStoredEvidence['witness']): VerifyStoredEvidence {
   return { object: object.key, bytes, sha256, witness };
 }
 

@@ -58,7 +58,7 @@ test('a healthy object arrives whole, 0600, hashed and counted', async () => {
   expect(seen.at(-1)).toMatchObject({ done: content.length, total: content.length, unit: 'bytes' });
   expect(await readdir(work)).toEqual([key]);
   expect(fetchEvidence.parse(fetchedFacts(fetched)).object).toBe(key);
-  expect(verifyStoredEvidence.parse(verifiedStoredFacts(verifyStored(fetched))).witness).toBeNull();
+  expect(verifyStoredEvidence.parse(verifiedStoredFacts(verifyStored(fetched), null)).witness).toBeNull();
 });
 
 test('an empty object arrives empty: what that means is for a later stage to say', async () => {

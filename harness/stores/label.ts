@@ -1,5 +1,6 @@
 // `store.json`, which names the application that a store belongs to: written once, when the store is first used, so that
 // a wrong bucket is known as such and not as one of odd backups.
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { StepEnded } from '../run/finding.ts';
 import { readStart } from './fetch.ts';
@@ -19,10 +20,9 @@ const label = z.looseObject({ application: z.string().min(1) });
 export async function checkLabel(store: ReadableStore, application: string, signal: AbortSignal, options: { readonly idleMs?: number } = {}): Promise<string | null> {
   const unreadable = (why: string): StepEnded => new StepEnded(storeFindings.find('store.label-unreadable', { store: store.description, why }));
   try {
-    const object = await store.head(key, signal);
-    if (object === null) return null;
-    if (object.size > mostBytes) throw unreadable(`it has ${object.size} bytes`);
-    const parsed = label.safeParse(json((await readStart(store, object, mostBytes, { signal, ...options })).toString()));
+    const bytes = await labelBytes(store, signal, options);
+    if (bytes === null) return null;
+    const parsed = label.safeParse(json(bytes.toString()));
     if (!parsed.success) throw unreadable('it names no application');
     const actual = parsed.data.application;
     if (actual !== application) throw new StepEnded(storeFindings.find('store.other-application', { store: store.description, expected: application, actual: shown(actual) }));
@@ -32,6 +32,20 @@ export async function checkLabel(store: ReadableStore, application: string, sign
     if (error instanceof StepEnded && error.findings.every((finding) => finding.code === 'fetch.denied')) return null;
     throw error;
   }
+}
+
+/** sha256 of it, which the ledger's first line names; null as above. @throws as {@link checkLabel} */
+export async function labelDigest(store: ReadableStore, application: string, signal: AbortSignal): Promise<string | null> {
+  if ((await checkLabel(store, application, signal)) === null) return null;
+  const bytes = await labelBytes(store, signal, {});
+  return bytes === null ? null : createHash('sha256').update(bytes).digest('hex');
+}
+
+async function labelBytes(store: ReadableStore, signal: AbortSignal, options: { readonly idleMs?: number }): Promise<Buffer | null> {
+  const object = await store.head(key, signal);
+  if (object === null) return null;
+  if (object.size > mostBytes) throw new StepEnded(storeFindings.find('store.label-unreadable', { store: store.description, why: `it has ${object.size} bytes` }));
+  return readStart(store, object, mostBytes, { signal, ...options });
 }
 
 function json(text: string): unknown {

@@ -1,11 +1,13 @@
 // The plan of a check: what can be asserted of the backups without restoring any.
-import type { Config } from '../config/schema.ts';
-import { planCatalog } from '../database/fetching.ts';
+import { z } from 'zod';
+import { ledgerOf, planCatalog, planLedger, type Source } from '../database/fetching.ts';
 import type { How } from '../database/select/select.ts';
 import { planSchemaCheck } from '../database/schema/steps.ts';
 import { Plan, type StepRef } from '../run/plan.ts';
 import type { Scope } from '../run/record.ts';
 import type { Catalog } from '../stores/catalog.ts';
+import { judgeLedger, ledgerCheckEvidence } from '../stores/ledger-check.ts';
+import { writeSeen } from '../stores/ledger-seen.ts';
 import { judgeRetention, retentionEvidence } from '../stores/retention.ts';
 import { planSource, type SourceSettings } from './open.ts';
 
@@ -16,9 +18,18 @@ export interface CheckSettings extends SourceSettings {
 /** A schema that is as it should be says nothing of the rows, nor that they can be restored. */
 export const schemaScope = (how: How): Scope => ({ covered: [how.kind === 'date' ? `schema of the dump of ${how.date}` : 'schema of the newest dump'], notCovered: ['rows', 'restore', 'media', 'audit', 'ledger', 'recovery key'] });
 
-/** What each check by name is told to cover, and how it is planned. */
+type CheckedSource = Pick<SourceSettings, 'config' | 'store'>;
+
+/** What each check by name is told to cover, how it is planned, and what it lacks, in a sentence; null where it lacks nothing. */
 export const storeChecks = {
-  retention: { covers: 'retained sets by name and size', plan: planRetention },
+  retention: {
+    covers: 'retained sets by name and size', part: null, plan: planRetention,
+    lacks: ({ config }: CheckedSource) => (config.retention === null ? 'the configuration does not say what should be kept: write retention: { daily: 30, monthly: 12 }.' : null),
+  },
+  ledger: {
+    covers: 'ledger', part: 'ledger', plan: planLedgerCheck,
+    lacks: (settings: CheckedSource) => (ledgerOf(settings) === null ? "the configuration names no ledger of this store: write stores: [{ …, ledger: { path: '/var/log/whatsapp-mcp/audit/ledger.jsonl' } }]." : null),
+  },
 } as const;
 export type StoreCheckName = keyof typeof storeChecks;
 
@@ -27,18 +38,58 @@ export interface StoreCheckSettings extends SourceSettings {
 }
 
 /** Names and sizes say nothing of what is in the sets. */
-export const storeScope = (checks: readonly StoreCheckName[]): Scope => ({ covered: checks.map((name) => storeChecks[name].covers), notCovered: ['content', 'restore', 'media', 'audit', 'ledger', 'recovery key'] });
+export function storeScope(checks: readonly StoreCheckName[]): Scope {
+  const parts = new Set(checks.map((name) => storeChecks[name].part));
+  return { covered: checks.map((name) => storeChecks[name].covers), notCovered: ['content', 'restore', 'media', 'audit', 'ledger', 'recovery key'].filter((part) => !parts.has(part as 'ledger')) };
+}
 
 export function storeCheckPlan(settings: StoreCheckSettings): Plan {
   const plan = new Plan();
   const { source, close } = planSource(plan, settings);
   const catalog = planCatalog(plan, source);
-  for (const name of settings.checks) storeChecks[name].plan(plan, catalog, settings.config);
+  for (const name of settings.checks) storeChecks[name].plan(plan, { source, catalog }, settings);
   close();
   return plan;
 }
 
-function planRetention(plan: Plan, catalog: StepRef<Catalog>, { retention, cadenceMs, slackMs }: Config): void {
+interface Read {
+  readonly source: StepRef<Source>;
+  readonly catalog: StepRef<Catalog>;
+}
+
+/** Both ways, inside retention; what was seen of the ledger goes on only after a check that found nothing wrong. */
+function planLedgerCheck(plan: Plan, { source, catalog }: Read, settings: StoreCheckSettings): void {
+  const [ledger, config] = [planLedger(plan, source, settings), ledgerOf(settings)];
+  if (ledger === null || config === null) throw new Error('no ledger is configured');
+  const compared = plan.step({
+    id: 'database.ledger',
+    part: 'database',
+    title: 'hold the store against the ledger, and the ledger against the store',
+    needs: { ledger, catalog },
+    // With what was written down, elsewhere, when each artifact was published.
+    compares: true,
+    evidence: ledgerCheckEvidence,
+    run: async ({ ledger: value, catalog: { sets } }, { now }) => {
+      const judged = judgeLedger(value, sets, settings.config.retention, { now: now(), withinMs: config.withinMs });
+      return { ...(judged.findings.some(({ severity }) => severity === 'error') ? {} : { value }), ...judged };
+    },
+  });
+  const { seen } = config;
+  if (seen === null) return;
+  plan.step({
+    id: 'run.ledger-seen',
+    part: 'run',
+    title: 'keep what was seen of the ledger',
+    needs: { compared },
+    evidence: z.strictObject({ lines: z.int(), sha256: z.string() }),
+    run: async ({ compared: { head } }) => {
+      writeSeen(seen, head);
+      return { evidence: { lines: head.lines, sha256: head.sha256 } };
+    },
+  });
+}
+
+function planRetention(plan: Plan, { catalog }: Read, { config: { retention, cadenceMs, slackMs } }: StoreCheckSettings): void {
   plan.step({
     id: 'database.retention',
     part: 'database',

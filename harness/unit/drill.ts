@@ -1,6 +1,7 @@
 // The plan of a drill over the parts of the unit that this version knows: where the backups come from, then each part.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ledgerOf } from '../database/fetching.ts';
 import type { How } from '../database/select/select.ts';
 import { type RestoredAt, planDatabase } from '../database/steps.ts';
 import { Plan, type StepRef } from '../run/plan.ts';
@@ -17,7 +18,11 @@ export interface DrillSettings extends SourceSettings {
   readonly keep: boolean;
 }
 
-export const drillScope: Scope = { covered: ['database'], notCovered: ['media', 'audit', 'ledger', 'recovery key'] };
+/** The ledger counts where there is one to hold the set against. */
+export function drillScope(settings: Pick<SourceSettings, 'config' | 'store'>): Scope {
+  const ledger = ledgerOf(settings) === null ? [] : ['ledger'];
+  return { covered: ['database', ...ledger], notCovered: ['media', 'audit', 'ledger', 'recovery key'].filter((part) => !ledger.includes(part)) };
+}
 
 export function drillPlan(settings: DrillSettings): Plan {
   const plan = new Plan();

@@ -70,7 +70,7 @@ async function publishSet(set: LocalSet, settings: Pick<SourceSettings, 'config'
   const scratch = attachScratch(settings.scratch);
   const server = await start({ scratch, bucket, config: settings.config, context });
   for (const { secretAccessKey, sessionToken } of [server.writer, server.reader]) for (const secret of [secretAccessKey, sessionToken ?? '']) if (secret !== '') addSecret(secret);
-  const config: S3StoreConfig = { name, kind: 's3', endpoint: server.endpoint, bucket, prefix: '', region: server.region, pathStyle: true, accessKeyId: { env: '' }, secretAccessKey: { env: '' }, sessionToken: null };
+  const config: S3StoreConfig = { name, kind: 's3', endpoint: server.endpoint, bucket, prefix: '', region: server.region, pathStyle: true, accessKeyId: { env: '' }, secretAccessKey: { env: '' }, sessionToken: null, ledger: null };
   const key = await generateKey();
   addSecret(key.identity);
   const { s3Publisher } = await import('../stores/publish-s3.ts');

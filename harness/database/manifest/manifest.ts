@@ -12,6 +12,7 @@
 //
 // The lines are taken as they are, so that a shell script writes it without parsing JSON. The algorithm of the digests
 // stands in the row of kind `database`, where manifest.sql itself puts it.
+import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { Finding } from '../../run/finding.ts';
@@ -100,6 +101,8 @@ export interface Manifest extends Facts {
   readonly algorithm: Algorithm;
   /** When the snapshot was taken, by the source's clock. RPO is now − this. */
   readonly snapshotTime: Date;
+  /** Of the file that it was read from, hex; what the ledger binds. */
+  readonly sha256: string;
 }
 
 /**
@@ -124,7 +127,7 @@ export function parseManifest(bytes: Uint8Array, name: string): Manifest {
   if (algorithm === undefined) {
     throw new StepEnded(manifestFindings.find('manifest.algorithm-unknown', { name, algorithm: facts.value.database.algorithm.slice(0, 80) }));
   }
-  return { ...envelope, ...facts.value, algorithm, snapshotTime: new Date(facts.value.snapshot.time) };
+  return { ...envelope, ...facts.value, algorithm, snapshotTime: new Date(facts.value.snapshot.time), sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 /** The bytes of a manifest file, from the lines of manifest.sql as they were printed. @throws Error where they are no manifest. */
