@@ -151,7 +151,7 @@ main() {
     shift
   done
   need_tools awk cut df flock grep gzip od sed setpriv sha256sum sort stat sync timeout
-  load_settings "$config"
+  load_settings "$config" BACKUP_DIR DATABASE DATABASE_USER REQUIRED_TABLES
   take_lock "${setting[BACKUP_DIR]}"
   work=${setting[BACKUP_DIR]}/.backup-db.tmp id='' children=()
   [[ $check == no ]] || work=${setting[BACKUP_DIR]}/.backup-db.check.tmp # what a cut run has left stays for a night's

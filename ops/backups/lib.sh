@@ -20,15 +20,16 @@ settle() {
 trap settle EXIT
 
 declare -A setting=()
-# Every setting with its default; `!` means that it must be given.
+# Every setting with its default.
 declare -rA known_settings=(
-  [BACKUP_DIR]='!' [DATABASE]='!' [DATABASE_USER]='!' [CONNECT]=compose [COMPOSE_FILE]='' [COMPOSE_SERVICE]=postgres
+  [BACKUP_DIR]='' [DATABASE]='' [DATABASE_USER]='' [CONNECT]=compose [COMPOSE_FILE]='' [COMPOSE_SERVICE]=postgres
   [DATABASE_HOST]='' [DATABASE_PORT]=5432 [DATABASE_PASSFILE]='' [PG_BIN]=''
-  [REQUIRED_TABLES]='!' [MAX_SHRINK_PERCENT]=30 [MIN_FREE_MB]=1024 [LOCK_TIMEOUT_S]=60 [SESSIONS]=2 [COMPRESS_LEVEL]=5
+  [REQUIRED_TABLES]='' [MAX_SHRINK_PERCENT]=30 [MIN_FREE_MB]=1024 [LOCK_TIMEOUT_S]=60 [SESSIONS]=2 [COMPRESS_LEVEL]=5
   [KEEP_DAILY]=30 [KEEP_MONTHLY]=12 [KEEP_AT_LEAST]=7 [MAX_AGE_HOURS]=26
   [HOOK_START]='' [HOOK_SUCCESS]='' [HOOK_FAILURE]=''
   [APPLICATION]='' [OFFSITE]='' [RCLONE_CONFIG]=/etc/whatsapp-mcp/rclone.conf [RECIPIENTS]=/etc/whatsapp-mcp/recipients.txt
   [LEDGER]=/var/lib/whatsapp-mcp/audit-archive/ledger.jsonl
+  [PRUNE_DIR]=/var/lib/backup-drills/prune [PRUNE_AGE_HOURS]=20
 )
 
 # usage: now    Seconds since the epoch: the only reading of the clock.
@@ -60,7 +61,7 @@ need_tools() {
   ((${#missing[@]} == 0)) || broken tools "not on this machine's PATH ($PATH): ${missing[*]}. Install them; on Debian: awk in mawk, flock and setpriv in util-linux, pigz in pigz"
 }
 
-# usage: load_settings FILE    Fills `setting`. The file is read, never run.
+# usage: load_settings FILE KEY...    Fills `setting`; the KEYs must be given. The file is read, never run.
 load_settings() {
   local file=$1 line number=0 key value wrong=()
   [[ ! -f $file || -r $file ]] || broken settings "$file cannot be read by $(id -un): its owner must be who runs this"
@@ -78,11 +79,11 @@ load_settings() {
     if [[ -n ${setting[$key]+set} ]]; then wrong+=("line $number: $key is set twice"); fi
     setting[$key]=$value
   done <"$file"
-  for key in "${!known_settings[@]}"; do
-    if [[ ${known_settings[$key]} == '!' && -z ${setting[$key]:-} ]]; then wrong+=("$key is not set"); fi
-    : "${setting[$key]:=${known_settings[$key]}}"
-  done
+  for key in "${@:2}"; do [[ -n ${setting[$key]:-} ]] || wrong+=("$key is not set"); done
+  for key in "${!known_settings[@]}"; do : "${setting[$key]:=${known_settings[$key]}}"; done
   judge_settings
+  # Only who goes off the host must have what it takes.
+  if declare -F judge_offsite >/dev/null; then judge_offsite; fi
   if ((${#wrong[@]} > 0)); then
     printf '%s\n' "${wrong[@]}" | sort | while IFS= read -r line; do log "settings $file: $line"; done
     broken settings "$file: ${#wrong[@]} to put right, listed above. backup.env.example explains each setting"
@@ -92,11 +93,11 @@ load_settings() {
 # usage: judge_settings    Adds to the caller's `wrong` what no setting may be.
 judge_settings() {
   local key bare
-  for key in DATABASE_PORT MAX_SHRINK_PERCENT MIN_FREE_MB LOCK_TIMEOUT_S KEEP_DAILY KEEP_MONTHLY KEEP_AT_LEAST MAX_AGE_HOURS; do
+  for key in DATABASE_PORT MAX_SHRINK_PERCENT MIN_FREE_MB LOCK_TIMEOUT_S KEEP_DAILY KEEP_MONTHLY KEEP_AT_LEAST MAX_AGE_HOURS PRUNE_AGE_HOURS; do
     [[ ${setting[$key]} =~ ^(0|[1-9][0-9]{0,8})$ ]] || wrong+=("$key='${setting[$key]}' is no whole number")
   done
-  for key in BACKUP_DIR COMPOSE_FILE DATABASE_PASSFILE PG_BIN HOOK_START HOOK_SUCCESS HOOK_FAILURE RCLONE_CONFIG RECIPIENTS LEDGER; do
-    [[ ${setting[$key]} =~ ^(/.*)?$|^!$ ]] || wrong+=("$key='${setting[$key]}' is no absolute path")
+  for key in BACKUP_DIR COMPOSE_FILE DATABASE_PASSFILE PG_BIN HOOK_START HOOK_SUCCESS HOOK_FAILURE RCLONE_CONFIG RECIPIENTS LEDGER PRUNE_DIR; do
+    [[ ${setting[$key]} =~ ^(/.*)?$ ]] || wrong+=("$key='${setting[$key]}' is no absolute path")
   done
   for key in KEEP_DAILY KEEP_AT_LEAST MAX_AGE_HOURS LOCK_TIMEOUT_S; do [[ ${setting[$key]} != 0 ]] || wrong+=("$key=0: at least 1"); done
   [[ ${setting[CONNECT]} =~ ^(compose|direct)$ ]] || wrong+=("CONNECT='${setting[CONNECT]}' is neither compose nor direct")
@@ -105,7 +106,7 @@ judge_settings() {
   ((10#0${setting[MAX_SHRINK_PERCENT]//[!0-9]/} <= 100)) || wrong+=("MAX_SHRINK_PERCENT=${setting[MAX_SHRINK_PERCENT]} is more than 100")
   [[ ${setting[APPLICATION]} =~ ^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$ ]] || wrong+=("APPLICATION='${setting[APPLICATION]}' is no name such as whatsapp-mcp")
   for bare in ${setting[REQUIRED_TABLES]}; do
-    [[ $bare =~ ^([a-z_][a-z0-9_$]*\.)?[a-z_][a-z0-9_$]*:[0-9]{1,12}$|^!$ ]] || wrong+=("REQUIRED_TABLES: '$bare' is not table:rows or schema.table:rows, such as messages:1000")
+    [[ $bare =~ ^([a-z_][a-z0-9_$]*\.)?[a-z_][a-z0-9_$]*:[0-9]{1,12}$ ]] || wrong+=("REQUIRED_TABLES: '$bare' is not table:rows or schema.table:rows, such as messages:1000")
   done
 }
 

@@ -2,16 +2,16 @@
 # How the scripts reach the store off the host, and what they may know of it. Sourced by those that do. Uses $work, and `setting`.
 # docs/offsite.md says what lies there, and who may do what.
 
-# usage: judge_offsite KEY...    Those settings must be given; the file of rclone's remotes is the runner's own.
+# usage: judge_offsite    As `judge_settings`: the remote, and rclone's configuration, which must be the runner's own.
 judge_offsite() {
-  local key wrong=()
-  for key in "$@"; do [[ -n ${setting[$key]} ]] || wrong+=("$key is not set"); done
   if [[ -n ${setting[OFFSITE]} && ! ${setting[OFFSITE]} =~ ^[A-Za-z0-9_.+@-][A-Za-z0-9_.+@\ -]*:[^[:cntrl:]]*$ ]]; then wrong+=("OFFSITE='${setting[OFFSITE]}' is not REMOTE:PATH, a remote of RCLONE_CONFIG and what lies below it"); fi
   private_file RCLONE_CONFIG
-  if ((${#wrong[@]} > 0)); then
-    printf '%s\n' "${wrong[@]}" | while IFS= read -r key; do log "settings $config: $key"; done
-    broken settings "$config: ${#wrong[@]} to put right, listed above. backup.env.example explains each setting"
-  fi
+}
+
+# usage: problem CODE TEXT    What is bad about one thing; the others are gone on with, and the end is 1.
+problem() {
+  log "problem $1: $2"
+  problems=$((problems + 1)) worst=$1 bad=yes
 }
 
 # usage: private_file KEY    Adds to the caller's `wrong` where others may read or write the file that the setting names.

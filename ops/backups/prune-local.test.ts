@@ -389,6 +389,7 @@ describe('prune-local.sh', () => {
       const [file = '', lib = ''] = ['prune-local.sh', 'lib.sh'].map((name) => join(home, name));
       copyFileSync(script, file);
       copyFileSync(join(import.meta.dirname, 'lib.sh'), lib);
+      copyFileSync(join(import.meta.dirname, 'retention.sh'), join(home, 'retention.sh'));
       for (const open of [home, file, lib]) chmodSync(open, 0o755);
       for (const name of readdirSync(directory)) chmodSync(path(name), 0o644);
       chmodSync(directory, 0o555);
@@ -404,8 +405,8 @@ describe('prune-local.sh', () => {
 
     test('settings are missing or wrong, which are told all at once', () => {
       makeNights(3);
-      const ended = refuses('broken settings', { settings: { KEEP_DAILY: '0', KEEP_MONTHLY: 'all', KEEP_AT_LEAST: '-1', MAX_AGE_HOURS: '', KEEP_WEEKLY: '4', DATABASE: '' } });
-      for (const key of ['KEEP_DAILY=0', "KEEP_MONTHLY='all'", "KEEP_AT_LEAST='-1'", 'KEEP_WEEKLY', 'DATABASE is not set']) expect(ended.log.filter((line) => line.includes(key))).toHaveLength(1);
+      const ended = refuses('broken settings', { settings: { KEEP_DAILY: '0', KEEP_MONTHLY: 'all', KEEP_AT_LEAST: '-1', MAX_AGE_HOURS: '', KEEP_WEEKLY: '4', BACKUP_DIR: '' } });
+      for (const key of ['KEEP_DAILY=0', "KEEP_MONTHLY='all'", "KEEP_AT_LEAST='-1'", 'KEEP_WEEKLY', 'BACKUP_DIR is not set']) expect(ended.log.filter((line) => line.includes(key))).toHaveLength(1);
       refuses('broken settings', { words: ['--config', join(home, 'none.env')] });
       refuses('broken usage', { words: ['--config'] });
       refuses('broken usage', { words: ['--force'] });

@@ -20,12 +20,6 @@ Exit codes: 0 done, 1 refused or bad (it says why; nothing that was there was to
 END
 }
 
-# usage: problem CODE TEXT    What is bad about one thing; the others are gone on with, and the end is 1.
-problem() {
-  log "problem $1: $2"
-  problems=$((problems + 1)) worst=$1 bad=yes
-}
-
 # usage: judge_recipients    `recovery` and `drill`, one public key each, and nothing that could decrypt.
 judge_recipients() {
   local file=${setting[RECIPIENTS]} line role='' number=0 wrong=()
@@ -286,8 +280,7 @@ main() {
     shift
   done
   need_tools age cmp date df find flock grep head mkfifo od rclone sed setpriv sha256sum sort stat sync tail tee timeout
-  load_settings "$config"
-  judge_offsite OFFSITE APPLICATION
+  load_settings "$config" BACKUP_DIR OFFSITE APPLICATION
   take_lock "${setting[LEDGER]%/*}"
   [[ -d ${setting[BACKUP_DIR]} && -w ${setting[BACKUP_DIR]} ]] || broken directory "${setting[BACKUP_DIR]} is no directory that $(id -un) may write to: is it mounted?"
   trap finish EXIT
