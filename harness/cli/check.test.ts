@@ -54,7 +54,7 @@ test('what stands in the way is 2: no store, a name that is no check, no stores,
   const gone = await check(here, 'retention');
   expect([gone.code, gone.stdout.includes('store.missing')]).toEqual([2, true]);
   const unknown = await check(here, 'retentoin');
-  expect([unknown.code, unknown.stderr.trim()]).toEqual([2, "no check is named 'retentoin'; there are: retention, ledger"]);
+  expect([unknown.code, unknown.stderr.trim()]).toEqual([2, "no check is named 'retentoin'; there are: retention, ledger, store"]);
   const schema = await check(here, 'schema');
   expect(schema.stderr).toContain('npm run check:schema');
   here.configure({ checks: [], stores: undefined });

@@ -72,7 +72,7 @@ tools.describe('a night, off the host, and drilled', () => {
   function configure(more: Record<string, unknown> = {}): void {
     copyFileSync(host.ledger, ledger());
     here.configure({
-      stores: [{ name: 'offsite', kind: 's3', endpoint: store.endpoint, bucket: 'backups', prefix: 'wa', accessKeyId: { env: 'READER_ID' }, secretAccessKey: { env: 'READER_SECRET' }, ledger: { path: ledger(), seen: join(base, 'seen.json') } }],
+      stores: [{ name: 'offsite', kind: 's3', endpoint: store.endpoint, bucket: 'backups', prefix: 'wa', accessKeyId: { env: 'READER_ID' }, secretAccessKey: { env: 'READER_SECRET' }, ledger: { path: ledger(), seen: join(base, 'seen.json'), reread: { budget: '1GB', state: join(base, 'reread.json') } } }],
       keys: { identityFile: host.keys.drill }, retention: { daily: 30, monthly: 12 }, ...more,
     });
   }
@@ -109,6 +109,9 @@ tools.describe('a night, off the host, and drilled', () => {
     expect(checked.code, checked.stdout).toBe(0);
     expect(checked.stdout).toMatch(/^verified: ledger · not covered: content, restore, media, audit, recovery key$/m);
     expect(readFileSync(join(base, 'seen.json'), 'utf8')).toContain('"lines":3');
+    const reread = await command('check', 'store');
+    expect(reread.code, reread.stdout).toBe(0);
+    expect(last.steps.find((step) => step.id === 'database.reread')?.evidence).toMatchObject({ artifacts: 3, read: 3, scanned: 1 });
   });
 
   test('another dump under its name, by whoever can write there, with a manifest that agrees: neither is what was published', async () => {

@@ -13,6 +13,7 @@ import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } fro
 import { StepEnded } from '../run/finding.ts';
 import type { Progress } from '../run/plan.ts';
 import { decryptByBinary } from './age-binary.ts';
+import { ageHeaderLimit as headerLimit, ageIntro as intro } from './age-header.ts';
 import { storeFindings } from './findings.ts';
 import { shown } from './names.ts';
 import type { Spilled } from './spill.ts';
@@ -42,10 +43,7 @@ export interface DecryptOptions {
   readonly ageBinary?: 'auto' | 'library';
 }
 
-const intro = 'age-encryption.org/v1\n';
 const armor = '-----BEGIN AGE ENCRYPTED FILE-----';
-/** No header of age is longer: a thousand recipients fit. */
-const headerLimit = 256 * 1024;
 /** age's payload: chunks of this many bytes, each followed by a tag (https://c2sp.org/age#payload). Read in pieces no larger,
  * the library hands on every valid chunk before it refuses one. */
 const chunkBytes = 64 * 1024;

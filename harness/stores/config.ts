@@ -1,8 +1,8 @@
 // The stores' slice of the configuration.
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { duration, type FromEnvironment, fromEnvironment, guided, name, path, text } from '../config/leaf.ts';
-import { parseDuration } from '../config/units.ts';
+import { duration, type FromEnvironment, fromEnvironment, guided, name, path, size, text } from '../config/leaf.ts';
+import { parseBytes, parseDuration } from '../config/units.ts';
 import { endpointProblem, isAws, regionOf } from './endpoint.ts';
 
 export { bucketInHost, isB2MasterKey } from './endpoint.ts';
@@ -18,6 +18,21 @@ const ledger = guided(
     within: duration('how long a new line of the ledger may take to come here', `'2h'`).optional(),
     /** Where is kept what was last seen of it, on this machine alone. Without it a ledger that was written anew as a whole does not show. */
     seen: path('the file that keeps what was last seen of the ledger', `'/var/lib/backup-drills/ledger-seen.json'`).optional(),
+    /** How the stored bytes are read again, in turn, by `npm run check store`. */
+    reread: guided(
+      z.strictObject({
+        /** Within how long each artifact is read again. Default `'30 days'`. */
+        every: duration('within how long each stored artifact is read again', `'30 days'`).optional(),
+        /** How much may be read a day. */
+        budget: size('how much of the store may be read a day', `'10GB'`),
+        /** Where is kept what was read when, on this machine alone. */
+        state: path('the file that keeps what was read of the store', `'/var/lib/backup-drills/reread.json'`),
+        /** How each artifact is sealed. Default: two keys of age, for recovery and for the drill. */
+        recipients: guided(z.array(text('the kind of a stanza', `'X25519'`)).min(1), 'how each artifact is sealed', `['X25519', 'X25519']`).optional(),
+      }),
+      'how the stored bytes are read again',
+      `{ every: '30 days', budget: '10GB', state: '/var/lib/backup-drills/reread.json' }`,
+    ).optional(),
   }),
   'the ledger of what was published there',
   `{ path: '/var/log/whatsapp-mcp/audit/ledger.jsonl', seen: '/var/lib/backup-drills/ledger-seen.json' }`,
@@ -89,6 +104,18 @@ export interface LedgerConfig {
   readonly withinMs: number;
   /** Absolute; null: what was seen is not kept. */
   readonly seen: string | null;
+  /** Null where stored bytes are not read again. */
+  readonly reread: RereadConfig | null;
+}
+
+export interface RereadConfig {
+  readonly everyMs: number;
+  /** A day. */
+  readonly budgetBytes: number;
+  /** Absolute. */
+  readonly state: string;
+  /** Types of the stanzas of age. */
+  readonly recipients: readonly string[];
 }
 
 export interface S3StoreConfig {
@@ -117,7 +144,12 @@ export interface S3Credential {
 
 /** @param root what relative paths count from */
 export function normaliseLedger(given: StoreInput['ledger'], root: string): LedgerConfig | null {
-  return given === undefined ? null : { path: resolve(root, given.path), withinMs: parseDuration(given.within ?? '2h'), seen: given.seen === undefined ? null : resolve(root, given.seen) };
+  if (given === undefined) return null;
+  const { path: file, within = '2h', seen, reread } = given;
+  return {
+    path: resolve(root, file), withinMs: parseDuration(within), seen: seen === undefined ? null : resolve(root, seen),
+    reread: reread === undefined ? null : { everyMs: parseDuration(reread.every ?? '30 days'), budgetBytes: parseBytes(reread.budget), state: resolve(root, reread.state), recipients: reread.recipients ?? ['X25519', 'X25519'] },
+  };
 }
 
 export function normaliseS3(store: S3StoreInput, root = '.'): S3StoreConfig {

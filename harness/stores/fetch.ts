@@ -58,6 +58,15 @@ export async function fetchArtifact(store: ReadableStore, object: StoredObject, 
 }
 
 /**
+ * An object's bytes, kept nowhere, by the same deadlines and attempts.
+ * @throws StepEnded fetch.*, and what the store throws.
+ */
+export async function* readThrough(store: ReadableStore, object: StoredObject, options: Omit<FetchOptions, 'progress'>): AsyncGenerator<Uint8Array> {
+  yield* new WholeBody(store, object, performance.now(), options).chunks();
+  await confirm(store, object, options.signal);
+}
+
+/**
  * The first bytes of an object, `most` of them at most, by the same deadlines and attempts.
  * @throws StepEnded fetch.*, and what the store throws.
  */

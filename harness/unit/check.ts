@@ -5,9 +5,11 @@ import type { How } from '../database/select/select.ts';
 import { planSchemaCheck } from '../database/schema/steps.ts';
 import { Plan, type StepRef } from '../run/plan.ts';
 import type { Scope } from '../run/record.ts';
-import type { Catalog } from '../stores/catalog.ts';
+import type { Catalog, StoredArtifact } from '../stores/catalog.ts';
+import type { Ledger } from '../stores/ledger.ts';
 import { judgeLedger, ledgerCheckEvidence } from '../stores/ledger-check.ts';
 import { writeSeen } from '../stores/ledger-seen.ts';
+import { reread, rereadEvidence } from '../stores/reread.ts';
 import { judgeRetention, retentionEvidence } from '../stores/retention.ts';
 import { planSource, type SourceSettings } from './open.ts';
 
@@ -30,11 +32,17 @@ export const storeChecks = {
     covers: 'ledger', part: 'ledger', plan: planLedgerCheck,
     lacks: (settings: CheckedSource) => (ledgerOf(settings) === null ? "the configuration names no ledger of this store: write stores: [{ …, ledger: { path: '/var/log/whatsapp-mcp/audit/ledger.jsonl' } }]." : null),
   },
+  store: {
+    covers: 'stored bytes', part: null, plan: planReread,
+    lacks: (settings: CheckedSource) => ((ledgerOf(settings)?.reread ?? null) === null ? "the configuration does not say how the stored bytes are read again: write stores: [{ …, ledger: { path: …, reread: { budget: '10GB', state: '/var/lib/backup-drills/reread.json' } } }]." : null),
+  },
 } as const;
 export type StoreCheckName = keyof typeof storeChecks;
 
 export interface StoreCheckSettings extends SourceSettings {
   readonly checks: readonly StoreCheckName[];
+  /** `check store` reads everything, whatever its budget. */
+  readonly all: boolean;
 }
 
 /** Names and sizes say nothing of what is in the sets. */
@@ -47,7 +55,8 @@ export function storeCheckPlan(settings: StoreCheckSettings): Plan {
   const plan = new Plan();
   const { source, close } = planSource(plan, settings);
   const catalog = planCatalog(plan, source);
-  for (const name of settings.checks) storeChecks[name].plan(plan, { source, catalog }, settings);
+  const ledger = settings.checks.some((name) => name !== 'retention') ? planLedger(plan, source, settings) : null;
+  for (const name of settings.checks) storeChecks[name].plan(plan, { source, catalog, ledger }, settings);
   close();
   return plan;
 }
@@ -55,11 +64,13 @@ export function storeCheckPlan(settings: StoreCheckSettings): Plan {
 interface Read {
   readonly source: StepRef<Source>;
   readonly catalog: StepRef<Catalog>;
+  /** Where a check asks for it. */
+  readonly ledger: StepRef<Ledger> | null;
 }
 
 /** Both ways, inside retention; what was seen of the ledger goes on only after a check that found nothing wrong. */
-function planLedgerCheck(plan: Plan, { source, catalog }: Read, settings: StoreCheckSettings): void {
-  const [ledger, config] = [planLedger(plan, source, settings), ledgerOf(settings)];
+function planLedgerCheck(plan: Plan, { catalog, ledger }: Read, settings: StoreCheckSettings): void {
+  const config = ledgerOf(settings);
   if (ledger === null || config === null) throw new Error('no ledger is configured');
   const compared = plan.step({
     id: 'database.ledger',
@@ -85,6 +96,25 @@ function planLedgerCheck(plan: Plan, { source, catalog }: Read, settings: StoreC
     run: async ({ compared: { head } }) => {
       writeSeen(seen, head);
       return { evidence: { lines: head.lines, sha256: head.sha256 } };
+    },
+  });
+}
+
+/** Stored bytes against their lines, without a key. */
+function planReread(plan: Plan, { source, catalog, ledger }: Read, settings: StoreCheckSettings): void {
+  const config = ledgerOf(settings)?.reread ?? null;
+  if (ledger === null || config === null) throw new Error('no ledger is configured, or not how stored bytes are read again');
+  plan.step({
+    id: 'database.reread',
+    part: 'database',
+    title: 'read stored bytes again, and hold them against the ledger',
+    needs: { source, catalog, ledger },
+    // With the hash that was written down, elsewhere, when each was published.
+    compares: true,
+    evidence: rereadEvidence,
+    run: async ({ source: { store }, catalog: { sets }, ledger: value }, context) => {
+      const artifacts = sets.flatMap(({ dump, manifest, globals }) => [dump, manifest, globals].filter((one) => one !== null && one.encrypted)) as StoredArtifact[];
+      return reread({ store, ledger: value, artifacts, config, all: settings.all }, context);
     },
   });
 }
