@@ -11,6 +11,7 @@ import { type GeneratedDump, writeTables } from './data.ts';
 import { containerRow } from './container.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
 import { measure } from './measure.ts';
+import { offsiteRow } from './offsite-row.ts';
 import type { Row } from './pair.ts';
 import { type BenchStore, fetchRow, listRow } from './store-rows.ts';
 
@@ -32,6 +33,7 @@ const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow | Promise<
   'check:schema': checkRow,
   restore: restoreRow,
   backup: backupRow,
+  offsite: offsiteRow,
   rehearsal: rehearsalRow,
   containers: containersRehearsalRow,
   container: containerRow,

@@ -68,7 +68,7 @@ verify() {
   local hashing plain tables rows least newest
   begin verify
   sync -- "$work/dump"
-  child sha256sum <"$work/dump" >"$work/sha256" &
+  child "${hasher[@]}" <"$work/dump" >"$work/sha256" &
   hashing=$!
   child "${decompressor[@]}" <"$work/dump" 2>"$work/decompress.err" | child awk -f "$here/verify.awk" "$work/names" "$work/rows" - >"$work/verified" &
   children=($!)

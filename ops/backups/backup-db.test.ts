@@ -1,12 +1,12 @@
 // A night of backup-db.sh on real tools: what it makes, and what it refuses, each for its own reason.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Host, openHost, setsOf } from '../../fixtures/backup-host.ts';
 import { loadCorpus, prepareCorpus, wholeCorpus } from '../../fixtures/corpus/load.ts';
-import { needing } from '../../fixtures/tools.ts';
+import { needing, tool } from '../../fixtures/tools.ts';
 import { compareManifests } from '../../harness/database/manifest/compare.ts';
 import { parseManifest } from '../../harness/database/manifest/manifest.ts';
 
@@ -90,6 +90,23 @@ tools.describe('backup-db.sh', () => {
       const { status, stderr } = spawnSync('/bin/bash', ['-c', lines, 'bash', join(import.meta.dirname, 'backup-db.sh'), host.directory, work], { encoding: 'utf8' });
       expect({ status, stderr }).toEqual({ status: code, stderr: expect.stringMatching(said) });
     });
+  });
+
+  test('a verified set never takes the name of a file that is there', () => {
+    const work = join(host.home, 'published');
+    mkdirSync(join(work, 'ready'), { recursive: true });
+    for (const suffix of ['sql.gz', 'globals.sql', 'manifest.json']) writeFileSync(join(work, 'ready', `db-2026-01-02.${suffix}`), 'new');
+    writeFileSync(join(host.directory, 'db-2026-01-02.globals.sql'), 'old');
+    const { status, stderr } = spawnSync('/bin/bash', ['-c', 'source "$1"; setting=([BACKUP_DIR]="$2"); work=$3; publish', 'bash', join(import.meta.dirname, 'backup-db.sh'), host.directory, work], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('refused exists') });
+    expect(readFileSync(join(host.directory, 'db-2026-01-02.globals.sql'), 'utf8')).toBe('old');
+    expect(existsSync(join(host.directory, 'db-2026-01-02.manifest.json'))).toBe(false);
+  });
+
+  needing('pg_dump18', 'psql18', 'pg_dumpall18', 'faketime').test('a clock that is ten minutes off the database\'s is refused, and one that is two is not', async () => {
+    const faketime = tool('faketime') ?? '';
+    for (const by of ['+600', '-600']) await refuses('clock', {}, { through: [faketime, '-f', by] }, ['--check']);
+    expect(await host.run(['--check'], {}, { through: [faketime, '-f', '+120'] })).toMatchObject({ code: 0 });
   });
 
   test('keeps the settings of the database, and of roles in it, beside the roles', async () => {

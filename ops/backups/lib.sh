@@ -8,6 +8,9 @@ umask 077
 # shellcheck disable=SC2086 # none of these names needs quoting
 unset ${!PG@}
 
+# The sha256 of what it is given on stdin, as the first of its words. openssl takes a third of the time, where there is one.
+if command -v openssl >/dev/null; then hasher=(openssl dgst -sha256 -r); else hasher=(sha256sum); fi
+
 script=${0##*/} refused=no
 # Whatever nobody foresaw is no refusal, and no success.
 trap 'broken unexpected "${BASH_SOURCE[0]##*/}, line $LINENO: ${BASH_COMMAND%% *} ended with $?"' ERR

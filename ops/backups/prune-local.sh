@@ -70,7 +70,7 @@ prove() {
   age=$(($(now) - time))
   ((age >= -300)) || refuse clock "the newest set, $1, was taken $((-age / 60)) min after now: this host's clock is wrong, or the database's was. Nothing is removed"
   ((age <= setting[MAX_AGE_HOURS] * 3600)) || refuse stale "the newest good set, $1, is $((age / 3600)) h old, and MAX_AGE_HOURS=${setting[MAX_AGE_HOURS]}. Nothing is removed until backup-db.sh takes sets again: see why it does not"
-  sum=$(child sha256sum <"$set.sql.gz")
+  sum=$(child "${hasher[@]}" <"$set.sql.gz")
   [[ ${sum:0:64} == "$(manifest_value "$1" sha256)" ]] || refuse damaged "the dump of the newest set, $1, is not the one that its manifest binds. Nothing is removed: take another set with backup-db.sh --again, and look at the disk"
 }
 

@@ -73,7 +73,7 @@ expect() {
 # usage: encrypt FILE NAME    Into $pending/NAME, and beside it what is to be known of it, so that a run after one that was cut off
 # sends the same bytes, or knows its own. Sets `plain_sum plain_bytes sum bytes`; `plain_sum` is what was really encrypted.
 encrypt() {
-  local hashing
+  local hashing=() hash
   if [[ -f $pending/$2.intent ]]; then
     read -r plain_sum plain_bytes sum bytes <"$pending/$2.intent"
     # What is up there already is ours by this line alone.
@@ -82,30 +82,34 @@ encrypt() {
     rm -f -- "$pending/$2.intent"
   fi
   begin "encrypt $2"
-  rm -f -- "$work/plain"
-  mkfifo -- "$work/plain"
-  child sha256sum <"$work/plain" >"$work/plain.sum" &
-  hashing=$!
-  # The bytes that are encrypted are the bytes that are hashed.
-  child tee -- "$work/plain" <"$1" | child age --encrypt --recipients-file "${setting[RECIPIENTS]}" 2>"$work/age.err" >"$pending/$2" &
-  children=($! "$hashing")
+  rm -f -- "$work/plain" "$work/sealed"
+  mkfifo -- "$work/plain" "$work/sealed"
+  child "${hasher[@]}" <"$work/plain" >"$work/plain.sum" &
+  hashing=($!)
+  child "${hasher[@]}" <"$work/sealed" >"$work/sealed.sum" &
+  hashing+=($!)
+  # The bytes that are encrypted are the bytes that are hashed. That they lie on the disk is not waited for: a run after a power cut
+  # hashes them again.
+  child tee -- "$work/plain" <"$1" | child age --encrypt --recipients-file "${setting[RECIPIENTS]}" 2>"$work/age.err" | child tee -- "$work/sealed" >"$pending/$2" &
+  children=($! "${hashing[@]}")
   wait $! || broken encrypt "$2: $(said "$work/age.err")"
-  wait "$hashing" || broken encrypt "$2: its plaintext could not be hashed"
+  for hash in "${hashing[@]}"; do wait "$hash" || broken encrypt "$2: it could not be hashed"; done
   begins_as_age "$pending/$2" || broken encrypt "$2: age has not encrypted it"
   read -r plain_sum _ <"$work/plain.sum"
   if [[ $plain_sum != "$want" ]]; then
     rm -f -- "$pending/$2"
     return
   fi
-  plain_bytes=$(stat -c %s -- "$1") bytes=$(stat -c %s -- "$pending/$2") sum=$(sum_of "$pending/$2")
-  sync -- "$pending/$2"
+  plain_bytes=$(stat -c %s -- "$1") bytes=$(stat -c %s -- "$pending/$2")
+  read -r sum _ <"$work/sealed.sum"
   echo "$plain_sum $plain_bytes $sum $bytes" >"$work/intent"
   sync -- "$work/intent"
   mv --no-target-directory -- "$work/intent" "$pending/$2.intent"
   end "bytes=$bytes"
 }
 
-# usage: upload NAME    Never over another. Where the store can rename, first under a name that says that it is unfinished.
+# usage: upload NAME    Never over another. Where the store can rename, first under a name that says that it is unfinished; then `back`
+# is what was read of it.
 upload() {
   begin "upload $1"
   if [[ $renames == yes ]]; then
@@ -113,6 +117,8 @@ upload() {
     read_back "$1.tmp"
     [[ $back == "$sum" ]] || broken read-back "$1.tmp: what was read back is not what was sent; the next run sends it again"
     reached upload rc moveto --ignore-existing "$store/$1.tmp" "$store/$1" || broken upload "$1: $(said "$work/rclone.err")"
+    # It stays under that name where the other has come to be meanwhile.
+    if reached upload rc lsf "$store/$1.tmp" >"$work/left" && [[ -s $work/left ]]; then back=another; fi
   else
     reached upload rc copyto --ignore-existing "$pending/$1" "$store/$1" || broken upload "$1: $(said "$work/rclone.err")"
   fi
@@ -121,7 +127,7 @@ upload() {
 
 # usage: read_back NAME    Sets `back`, the sha256 of what the store gives.
 read_back() {
-  rc cat "$store/$1" </dev/null 2>"$work/rclone.err" | child sha256sum >"$work/back.sum" &
+  rc cat "$store/$1" </dev/null 2>"$work/rclone.err" | child "${hasher[@]}" >"$work/back.sum" &
   children=($!)
   wait $! || broken read-back "$1: $(said "$work/rclone.err")"
   read -r back _ <"$work/back.sum"
@@ -185,9 +191,10 @@ publish() {
       problem damaged "${2##*/} is not what it was when it was verified: it is not published. Look at the disk, and take another set with backup-db.sh --again"
       return
     fi
+    back=
     [[ -n ${stored[$name]:-} ]] || upload "$name"
     begin "verify $name"
-    read_back "$name"
+    [[ -n $back ]] || read_back "$name"
     if [[ $back != "$sum" ]]; then
       problem foreign "$name: what lies in the store is not what this host sent. Another host publishes there under the same name"
       return
