@@ -1,11 +1,12 @@
 // Seven nights on a clock that the tests set, for the scripts, the database and the drill alike: one is missed, one fails, and a
 // month ends among them. Then the sets that are left are drilled, and held against what should be kept.
 import { execFile } from 'node:child_process';
-import { chmodSync, globSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
+import { type Clock, openClock } from '../../fixtures/clock.ts';
 import { CommandPlace, type Ended } from '../../fixtures/command.ts';
 import { startOther, type OtherServer } from '../../fixtures/other-server.ts';
 import { SAMPLE_MESSAGES, SAMPLE_SEED } from '../../fixtures/sample/data.ts';
@@ -22,28 +23,19 @@ const checkout = join(import.meta.dirname, '..', '..');
 
 tools.describe('seven nights', () => {
   let base: string;
-  let library: string;
+  let clock: Clock;
   let sets: string;
   let server: OtherServer;
   let logins: { owner: Login; backup: Login };
 
-  /** The server sees the clock that the file says, and what is started in words of its own the same, from now on. */
-  let ahead = 0;
-  const at = (time: string): void => {
-    ahead = Math.round((Date.parse(time) - Date.now()) / 1000);
-    writeFileSync(join(base, 'clock'), `+${ahead}\n`);
-  };
-  const under = (): string[] => [tools.path('faketime'), '-f', `+${ahead}`];
-
   beforeAll(async () => {
     base = realpathSync(mkdtempSync(join(tmpdir(), 'seven-nights-')));
     chmodSync(base, 0o755);
-    library = globSync('/usr/{lib,lib64,local/lib}/{,*/}faketime/libfaketime.so.1')[0] ?? '';
-    expect(library).not.toBe('');
+    clock = openClock(tools.path('faketime'), join(base, 'clock'));
     sets = join(base, 'sets');
     mkdirSync(sets, { mode: 0o700 });
-    at('2027-02-25T01:00:00Z');
-    server = await startOther(tools.path('initdb15'), tools.path('postgres15'), { environment: { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: join(base, 'clock'), FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1' } });
+    clock.at('2027-02-25T01:00:00Z');
+    server = await startOther(tools.path('initdb15'), tools.path('postgres15'), { environment: clock.environment });
     logins = await makeDatabase({ admin: server.admin, major: 15 });
     await withClient(logins.owner, async (client) => loadSample(client, { seed: SAMPLE_SEED, messages: SAMPLE_MESSAGES, until: new Date('2027-02-25T01:00:00Z') }));
     const settings = {
@@ -54,14 +46,14 @@ tools.describe('seven nights', () => {
   });
   afterAll(async () => {
     await server.stop();
-    // The library leaves them to the program that started it, which here is none.
-    for (const name of readdirSync('/dev/shm').filter((one) => /^(?:sem\.)?faketime_/.test(one))) rmSync(join('/dev/shm', name));
+    clock[Symbol.dispose]();
     rmSync(base, { recursive: true, force: true });
   });
 
   const script = async (name: string, expected: number): Promise<string> => new Promise((resolve, reject) => {
-    const words = ['-f', `+${ahead}`, '/bin/bash', join(import.meta.dirname, name), '--config', join(base, 'backup.env')];
-    const child = execFile(tools.path('faketime'), words, { env: {} }, (_, stdout, stderr) => {
+    const [faketime = '', ...under] = clock.under();
+    const words = [...under, '/bin/bash', join(import.meta.dirname, name), '--config', join(base, 'backup.env')];
+    const child = execFile(faketime, words, { env: {} }, (_, stdout, stderr) => {
       if (child.exitCode === expected) resolve(stdout + stderr);
       else reject(new Error(`${name} ended with ${child.exitCode}: ${stdout}${stderr}`));
     });
@@ -69,7 +61,7 @@ tools.describe('seven nights', () => {
 
   /** As cron has it: `backup-db.sh && prune-local.sh`, while the application goes on writing. */
   async function goodNight(time: string): Promise<void> {
-    at(time);
+    clock.at(time);
     await withClient(logins.owner, async (client) => client.query('INSERT INTO media_objects SELECT gen_random_uuid(), client_id, kind, mime_type, bytes, sha256, gen_random_uuid()::text, caption, thumbnail, now(), NULL FROM media_objects LIMIT 1'));
     const load = await startWriteLoad(logins.owner);
     try {
@@ -84,7 +76,7 @@ tools.describe('seven nights', () => {
     for (const time of ['2027-02-25T02:00:00Z', '2027-02-26T02:00:07Z']) await goodNight(time);
     // The night of the 27th is missed. In that of the 28th the application has lost its messages.
     await withClient(logins.owner, async (client) => client.query('ALTER TABLE messages RENAME TO messages_moved'));
-    at('2027-02-28T02:00:00Z');
+    clock.at('2027-02-28T02:00:00Z');
     expect(await script('backup-db.sh', 1)).toContain('problem missing-table: public.messages');
     await withClient(logins.owner, async (client) => client.query('ALTER TABLE messages_moved RENAME TO messages'));
     expect(setsOf(sets)).toEqual(new Map([['2027-02-25', null], ['2027-02-26', null]]));
@@ -94,11 +86,11 @@ tools.describe('seven nights', () => {
     expect(setsOf(sets)).toEqual(new Map(['2027-02-25', '2027-03-01', '2027-03-02', '2027-03-03'].map((id) => [id, null])));
     expect(readdirSync(sets)).toHaveLength(12);
 
-    at('2027-03-03T06:00:00Z');
+    clock.at('2027-03-03T06:00:00Z');
     const place = new CommandPlace(join(base, 'drill'));
     const config = (daily: number): string => place.write(`import base from ${JSON.stringify(pathToFileURL(join(checkout, 'drill.config.ts')).href)};
       export default { ...base, stores: [{ name: 'local', kind: 'directory', path: ${JSON.stringify(sets)} }], retention: { daily: ${daily}, monthly: 1 }, reports: ${JSON.stringify(place.reports)}, scratch: ${JSON.stringify(place.scratch)}, checks: [], runtime: 'embedded' };\n`);
-    const run = async (command: string, ...words: string[]): Promise<Ended> => place.start(['--config', config(3), ...words], { command, under: under(), env: monotonic }).ended;
+    const run = async (command: string, ...words: string[]): Promise<Ended> => place.start(['--config', config(3), ...words], { command, under: clock.under(), env: monotonic }).ended;
     expect(await run('drill')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^verified: database/m) });
     expect(place.records().at(-1)).toMatchObject({ verdict: 'verified', kind: 'drill' });
     for (const seed of ['one', 'two']) {
@@ -110,7 +102,7 @@ tools.describe('seven nights', () => {
     expect(new Set(drilled.slice(1).map((line) => /\| (2027-0[23]-\d\d) \|/.exec(line)?.[1])).has('2027-03-03')).toBe(false);
 
     expect(await run('check', 'retention')).toMatchObject({ code: 0 });
-    const missing = await place.start(['--config', config(5), 'retention'], { command: 'check', under: under(), env: monotonic }).ended;
+    const missing = await place.start(['--config', config(5), 'retention'], { command: 'check', under: clock.under(), env: monotonic }).ended;
     expect(missing).toMatchObject({ code: 1, stdout: expect.stringMatching(/2027-02-27.*2027-02-28/s) });
     place.expectNothingLeft();
     await place.close();
