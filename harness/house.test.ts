@@ -14,7 +14,6 @@ const long: Readonly<Record<string, string>> = {
   'harness/database/dump/classify.ts': 'one table of the first words of every statement that pg_dump writes',
   'harness/database/dump/reader.ts': 'one state machine over bytes, which split would have to share all of its state',
   'harness/database/manifest/changes.ts': 'one table of a row for each change',
-  'harness/database/restore/execute.ts': 'one order of events, from the first session to the last event trigger',
 };
 
 /** Which folders of harness/ the files of a folder may import, besides their own. What is not named here may import all. */

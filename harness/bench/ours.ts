@@ -2,6 +2,7 @@
 // `inspect DUMP RESULT [TIMES]`; `restore DUMP RESULT` with the server as JSON on stdin; `decrypt STORE RESULT KEY ENGINE`, which
 // fetches from a directory first, with the age identity on stdin; `fetch KEY RESULT` and `list KEY RESULT` with a bucket as
 // JSON on stdin.
+import { availableParallelism } from 'node:os';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { PostgresServer } from '../servers/postgres.ts';
@@ -35,12 +36,13 @@ const stages: Readonly<Record<string, () => Promise<unknown>>> = {
     return { rows: Object.fromEntries(inventory.copies.map((copy) => [copy.name.at(-1) ?? '', copy.rows])), plainBytes: inventory.decompressedBytes };
   },
   restore: async () => {
-    const [{ inspectDump }, { readDump }, { executeRestore }, { planRestore }] = await Promise.all([import('../database/dump/inspect.ts'), import('../database/dump/read.ts'), import('../database/restore/execute.ts'), import('../database/restore/plan.ts')]);
+    const [{ inspectDump }, { readDump }, { executeRestore }, { Builds, planRestore }] = await Promise.all([import('../database/dump/inspect.ts'), import('../database/dump/read.ts'), import('../database/restore/execute.ts'), import('../database/restore/plan.ts')]);
     // Inspection is part of our time: nothing is restored that was not inspected.
-    const inventory = await inspectDump(from, { signal: quiet.signal });
+    const builds = new Builds();
+    const inventory = await inspectDump(from, { signal: quiet.signal, onStatement: builds.see });
     const server = stdin() as PostgresServer;
     const restored = await executeRestore(
-      { items: () => readDump(from, { signal: quiet.signal }), plan: planRestore(inventory), server, settings: null, owner: null, totalBytes: inventory.decompressedBytes, policy: { admin: true, statementMs: 6 * 3_600_000 } },
+      { items: () => readDump(from, { signal: quiet.signal }), plan: planRestore(inventory, builds), server, settings: null, owner: null, totalBytes: inventory.decompressedBytes, policy: { admin: true, statementMs: 6 * 3_600_000, sessions: Number(key) || availableParallelism() } },
       quiet,
     );
     return { database: restored.database };

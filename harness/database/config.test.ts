@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { normaliseDatabase, tableName } from './config.ts';
 
@@ -22,7 +23,7 @@ test('answers become what Postgres prints, defaults are filled in', () => {
   }, '/etc/app');
   expect(smoke).toEqual([{ name: 'a', sql: 's', equals: 't' }, { name: 'b', sql: 's', equals: '7' }, { name: 'c', sql: 's', atLeast: 0 }]);
   expect(caps).toEqual({ maxBytes: 5e11, maxRatio: 200, statementBytes: 6.4e7 });
-  expect(restore).toEqual({ admin: true, statementMs: 6 * 3_600_000 });
-  expect(normaliseDatabase({ database: { name: 'db', role: 'r' }, restore: { admin: false, statement: '30 min' } }, '/').restore).toEqual({ admin: false, statementMs: 30 * 60_000 });
+  expect(restore).toEqual({ admin: true, statementMs: 6 * 3_600_000, sessions: Math.min(16, availableParallelism()) });
+  expect(normaliseDatabase({ database: { name: 'db', role: 'r' }, restore: { admin: false, statement: '30 min', sessions: 3 } }, '/').restore).toEqual({ admin: false, statementMs: 30 * 60_000, sessions: 3 });
   expect(expected).toEqual({ tables: [{ schema: 'public', name: 'a', newest: 'at', maxAgeMs: 3_600_000 }], extensions: [], schemaReference: '/etc/app/checks/schema.reference.json' });
 });

@@ -1,4 +1,5 @@
 // The database's slice of the configuration: which database, what a healthy restore of it holds, and how much a dump may ask for.
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { count, duration, guided, path, size, text } from '../config/leaf.ts';
@@ -77,9 +78,11 @@ export const databaseSlice = {
       admin: guided(z.boolean(), 'whether a superuser restores it, true or false', 'false').optional(),
       /** How long one statement may run. Default `'6h'`. */
       statement: duration('how long one statement may run', `'6h'`).optional(),
+      /** How many sessions work at once. Default: as many as there are processors, 16 at most. */
+      sessions: guided(z.int().min(1).max(16), 'how many sessions restore at once, a whole number from 1 to 16', '2').optional(),
     }),
     'what a restore may do',
-    `{ admin: false, statement: '6h' }`,
+    `{ admin: false, statement: '6h', sessions: 2 }`,
   ).optional(),
   /** How much a dump may ask for before it is taken for a trap. */
   caps: guided(
@@ -128,7 +131,7 @@ export interface DatabaseConfig {
     readonly schemaReference: string;
   };
   readonly smoke: readonly SmokeQuery[];
-  readonly restore: { readonly admin: boolean; readonly statementMs: number };
+  readonly restore: { readonly admin: boolean; readonly statementMs: number; readonly sessions: number };
   readonly caps: { readonly maxBytes: number; readonly maxRatio: number; readonly statementBytes: number };
 }
 
@@ -154,7 +157,7 @@ export function normaliseDatabase({ database, expected, smoke, restore, caps }: 
       ...(atLeast === undefined ? {} : { atLeast }),
       ...(atMost === undefined ? {} : { atMost }),
     })),
-    restore: { admin: restore?.admin ?? true, statementMs: parseDuration(restore?.statement ?? '6h') },
+    restore: { admin: restore?.admin ?? true, statementMs: parseDuration(restore?.statement ?? '6h'), sessions: restore?.sessions ?? Math.min(16, availableParallelism()) },
     caps: { maxBytes: parseBytes(caps?.maxBytes ?? '500GB'), maxRatio: caps?.maxRatio ?? 200, statementBytes: parseBytes(caps?.statementBytes ?? '64MB') },
   };
 }

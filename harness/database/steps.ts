@@ -23,7 +23,7 @@ import type { DatabaseSettings as CreateSettings } from './restore/create.ts';
 import { serverGone } from './restore/errors.ts';
 import { restoreEvidence } from './restore/evidence.ts';
 import { type Restored, executeRestore } from './restore/execute.ts';
-import { planRestore } from './restore/plan.ts';
+import { Builds, planRestore } from './restore/plan.ts';
 import type { VerifiedDump } from './select/verify-dump.ts';
 import * as smoke from './smoke/evidence.ts';
 import { checkExpected } from './smoke/expected.ts';
@@ -77,8 +77,9 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     evidence: inspectEvidence,
     run: async ({ dump: { path } }, { signal, progress }) => {
       const startedAt = performance.now();
-      const value = await inspectDump(path, { ...reading(config), signal, progress: (done, total) => progress({ done, total, unit: 'bytes' }) });
-      return { value, evidence: evidenceOf(value, Math.round(performance.now() - startedAt)) };
+      const builds = new Builds();
+      const found = await inspectDump(path, { ...reading(config), signal, progress: (done, total) => progress({ done, total, unit: 'bytes' }), onStatement: builds.see });
+      return { value: { found, builds }, evidence: evidenceOf(found, Math.round(performance.now() - startedAt)) };
     },
   });
   const server = plan.step({
@@ -87,7 +88,7 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     title: "start a throw-away Postgres of the dump's major",
     needs: { inventory },
     evidence: serverEvidence,
-    run: async ({ inventory: { serverMajor, decompressedBytes } }, context) => {
+    run: async ({ inventory: { found: { serverMajor, decompressedBytes } } }, context) => {
       const value = await startServer({ scratch: attachScratch(scratch), major: serverMajor, plainBytes: decompressedBytes, config, context, kept: keep === true });
       return { value, evidence: value.evidence };
     },
@@ -98,8 +99,8 @@ function planRestoring(plan: Plan, dump: StepRef<VerifiedDump>, manifest: StepRe
     title: 'restore the dump over the wire',
     needs: { dump, inventory, server, manifest },
     evidence: restoreEvidence,
-    run: async ({ dump: { path }, inventory: found, server: target, manifest: bound }, context): Promise<Done<RestoredAt, z.infer<typeof restoreEvidence>>> => {
-      const planned = planRestore(found);
+    run: async ({ dump: { path }, inventory: { found, builds }, server: target, manifest: bound }, context): Promise<Done<RestoredAt, z.infer<typeof restoreEvidence>>> => {
+      const planned = planRestore(found, builds);
       const restored = await whileItLives(target, async () => executeRestore(
         {
           items: () => readDump(path, { ...reading(config), signal: context.signal }),

@@ -28,6 +28,20 @@ export const restoreEvidence = z.strictObject({
   }),
   /** How often each row of the closed list (lanes.ts) took a statement from the restorer, by the row's id. */
   closedList: z.record(z.string(), z.int()),
+  parallel: z.strictObject({
+    /** Of the restorer's. */
+    sessions: z.int(),
+    /** The most of them that were at work at one time. */
+    atOnce: z.int(),
+    /** Statements that were let run beside others. */
+    beside: z.int(),
+    /** Of those, how many ahead of their place in the dump. */
+    ahead: z.int(),
+    /** Tables whose rows went over more than one session. */
+    divided: z.int(),
+  }),
+  /** What took longest of what ran in these sessions, in the order in which it began; ms since the restore began to run the dump. */
+  longest: z.array(z.strictObject({ what: z.string(), session: z.int(), from: z.int(), to: z.int() })),
   tablesCopied: z.int(),
   rowsCopied: z.string(),
   bytesCopied: z.string(),

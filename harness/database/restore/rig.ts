@@ -15,7 +15,7 @@ import { classify, copyOf } from '../dump/classify.ts';
 import type { DumpItem } from '../dump/items.ts';
 import { readItems } from '../dump/reader.ts';
 import { executeRestore, type Restored, type RestoreInput } from './execute.ts';
-import { planRestore, type RestorePlan, type StatementEntry } from './plan.ts';
+import { Builds, planRestore, type RestorePlan, type StatementEntry } from './plan.ts';
 
 const run = promisify(execFile);
 
@@ -41,6 +41,8 @@ export interface RestoreOptions {
   /** Changes the plan before it is carried out. */
   readonly plan?: (plan: RestorePlan) => RestorePlan;
   readonly policy?: Partial<RestoreInput['policy']>;
+  /** The fewest bytes of a table's rows for which something is built ahead of its place. */
+  readonly earlyBytes?: number;
   readonly progress?: (progress: { readonly done: number }) => void;
 }
 
@@ -51,11 +53,12 @@ export async function openRig(): Promise<Rig> {
   const target = await server();
   const restore = async (file: string, options: RestoreOptions = {}): Promise<Restored> => {
     const at = options.server ?? target;
-    const planned = planRestore(await inspect(file));
+    const inspected = await inspect(file);
+    const planned = planRestore(inspected, inspected.builds, options.earlyBytes);
     const plan = options.plan?.(planned) ?? planned;
     await dropDatabase(at, plan.database ?? 'restored');
     return await executeRestore(
-      { items: options.items ?? (() => items(file)), plan, server: at, settings: options.settings ?? null, owner: options.owner ?? null, totalBytes: null, policy: { admin: true, statementMs: 600_000, ...options.policy } },
+      { items: options.items ?? (() => items(file)), plan, server: at, settings: options.settings ?? null, owner: options.owner ?? null, totalBytes: null, policy: { admin: true, statementMs: 600_000, sessions: 2, ...options.policy } },
       { signal: options.signal ?? signal, progress: options.progress ?? (() => {}) },
     );
   };
@@ -89,15 +92,22 @@ export async function openRig(): Promise<Rig> {
 export const items = (file: string): AsyncIterable<DumpItem[]> => readItems(createReadStream(file) as AsyncIterable<Buffer>);
 
 /** The statements of a dump as its inventory has them. */
-async function inspect(file: string): Promise<{ entries: StatementEntry[] }> {
+async function inspect(file: string): Promise<{ entries: StatementEntry[]; copies: { name: readonly string[]; bytes: number }[]; builds: Builds }> {
   const statements: StatementEntry[] = [];
+  const copies: { name: readonly string[]; bytes: number }[] = [];
+  const builds = new Builds();
   for await (const batch of items(file)) {
     for (const item of batch) {
-      if (item.kind === 'statement') statements.push({ ordinal: statements.length, ...classify(item.sql), at: item.at, count: 1 });
+      if (item.kind === 'statement') {
+        const seen = classify(item.sql);
+        builds.see(seen, item.sql, item.at);
+        statements.push({ ordinal: statements.length, ...seen, at: item.at, count: 1 });
+      }
+      if (item.kind === 'copy-end') copies.push({ name: statements.at(-1)?.name ?? [], bytes: item.bytes });
       if (item.kind === 'copy') statements.push({ ordinal: statements.length, kind: 'COPY', name: copyOf(item.sql)?.name ?? [], roles: [], at: item.at, count: 1 });
     }
   }
-  return { entries: statements };
+  return { entries: statements, copies, builds };
 }
 
 export async function query(login: Login, sql: string): Promise<Record<string, unknown>[]> {
