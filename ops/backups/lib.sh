@@ -33,6 +33,7 @@ declare -rA known_settings=(
   [APPLICATION]='' [OFFSITE]='' [RCLONE_CONFIG]=/etc/whatsapp-mcp/rclone.conf [RECIPIENTS]=/etc/whatsapp-mcp/recipients.txt
   [LEDGER]=/var/lib/whatsapp-mcp/audit-archive/ledger.jsonl
   [PRUNE_DIR]=/var/lib/backup-drills/prune [PRUNE_AGE_HOURS]=20
+  [MAY_DELETE]=no [STALL_S]=60
 )
 
 # usage: now    Seconds since the epoch: the only reading of the clock.
@@ -96,14 +97,15 @@ load_settings() {
 # usage: judge_settings    Adds to the caller's `wrong` what no setting may be.
 judge_settings() {
   local key bare
-  for key in DATABASE_PORT MAX_SHRINK_PERCENT MIN_FREE_MB LOCK_TIMEOUT_S KEEP_DAILY KEEP_MONTHLY KEEP_AT_LEAST MAX_AGE_HOURS PRUNE_AGE_HOURS; do
+  for key in DATABASE_PORT MAX_SHRINK_PERCENT MIN_FREE_MB LOCK_TIMEOUT_S KEEP_DAILY KEEP_MONTHLY KEEP_AT_LEAST MAX_AGE_HOURS PRUNE_AGE_HOURS STALL_S; do
     [[ ${setting[$key]} =~ ^(0|[1-9][0-9]{0,8})$ ]] || wrong+=("$key='${setting[$key]}' is no whole number")
   done
   for key in BACKUP_DIR COMPOSE_FILE DATABASE_PASSFILE PG_BIN HOOK_START HOOK_SUCCESS HOOK_FAILURE RCLONE_CONFIG RECIPIENTS LEDGER PRUNE_DIR; do
     [[ ${setting[$key]} =~ ^(/.*)?$ ]] || wrong+=("$key='${setting[$key]}' is no absolute path")
   done
-  for key in KEEP_DAILY KEEP_AT_LEAST MAX_AGE_HOURS LOCK_TIMEOUT_S; do [[ ${setting[$key]} != 0 ]] || wrong+=("$key=0: at least 1"); done
+  for key in KEEP_DAILY KEEP_AT_LEAST MAX_AGE_HOURS LOCK_TIMEOUT_S STALL_S; do [[ ${setting[$key]} != 0 ]] || wrong+=("$key=0: at least 1"); done
   [[ ${setting[CONNECT]} =~ ^(compose|direct)$ ]] || wrong+=("CONNECT='${setting[CONNECT]}' is neither compose nor direct")
+  [[ ${setting[MAY_DELETE]} =~ ^(yes|no)$ ]] || wrong+=("MAY_DELETE='${setting[MAY_DELETE]}' is neither yes nor no")
   [[ ${setting[SESSIONS]} =~ ^[12]$ ]] || wrong+=("SESSIONS='${setting[SESSIONS]}' is neither 1 nor 2")
   [[ ${setting[COMPRESS_LEVEL]} =~ ^[1-9]$ ]] || wrong+=("COMPRESS_LEVEL='${setting[COMPRESS_LEVEL]}' is not 1 to 9")
   ((10#0${setting[MAX_SHRINK_PERCENT]//[!0-9]/} <= 100)) || wrong+=("MAX_SHRINK_PERCENT=${setting[MAX_SHRINK_PERCENT]} is more than 100")

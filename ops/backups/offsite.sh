@@ -27,7 +27,7 @@ private_file() {
 # usage: rc ARGS...    As `child`: rclone, with its settings and nothing else of the environment; it gives up on what stands still.
 rc() {
   child env -i LC_ALL=C PATH="$PATH" HOME="$work" rclone --config "${setting[RCLONE_CONFIG]}" --cache-dir "$work/cache" --ask-password=false \
-    --contimeout 15s --timeout 60s --retries 3 --retries-sleep 1s --low-level-retries 3 --s3-no-check-bucket --s3-disable-checksum --stats 0 --log-level ERROR "$@"
+    --contimeout 15s --timeout "${setting[STALL_S]}s" --retries 3 --retries-sleep 1s --low-level-retries 3 --s3-no-check-bucket --s3-disable-checksum --stats 0 --log-level ERROR "$@"
 }
 
 # usage: reached STEP COMMAND ARGS...    Runs it beside us, so that a signal is heard; its words are told where it fails.

@@ -7,6 +7,8 @@ here=$(/usr/bin/dirname -- "$(/usr/bin/readlink -f -- "${BASH_SOURCE[0]}")")
 source "$here/lib.sh"
 # shellcheck source=ops/backups/offsite.sh
 source "$here/offsite.sh"
+# shellcheck source=ops/backups/rights.sh
+source "$here/rights.sh"
 
 usage() {
   cat <<'END'
@@ -306,7 +308,9 @@ main() {
   renames=no
   reached features rc backend features "$store" >"$work/features" || broken features "$(said "$work/rclone.err")"
   if grep -qE '"Move": true' "$work/features"; then renames=yes; fi
-  if [[ $mode != check ]]; then
+  if [[ $mode == check ]]; then
+    judge_rights
+  else
     for id in "${ids[@]}"; do publish_set "$id"; done
   fi
   ((problems == 0)) || refuse "$worst" "$problems in all, said above; what was in the store is as it was"

@@ -69,10 +69,10 @@ async function sftpPlace(host: OffsiteHost): Promise<Place> {
 }
 
 /** Our own S3 server, with a credential that lists, reads and writes, and does not delete. */
-async function s3Place(host: OffsiteHost, fault?: (call: Call) => Fate): Promise<Place & { readonly calls: () => readonly Call[]; readonly hits: () => number }> {
+async function s3Place(host: OffsiteHost, fault?: (call: Call) => Fate, more: readonly 'delete'[] = []): Promise<Place & { readonly calls: () => readonly Call[]; readonly hits: () => number }> {
   const directory = mkdtempSync(join(tmpdir(), 'offsite-s3-'));
   const keys = newStoreKeys();
-  const server = await startS3Server({ directory, bucket: 'backups', versioned: true, identities: [{ ...keys, may: ['list', 'get', 'put'] }] });
+  const server = await startS3Server({ directory, bucket: 'backups', versioned: true, identities: [{ ...keys, may: ['list', 'get', 'put', ...more] }] });
   const faults = await startFaults(server, fault ?? (() => null));
   return {
     ...through(host, { reach: (reached) => reached.reach(s3Remote({ endpoint: faults.endpoint, region: storeRegion }, keys), 'backups/wa'), close: async () => {
@@ -335,9 +335,57 @@ tools.describe('sync-offsite.sh', () => {
     expect(calls.split('\n').filter((line) => /execve\("[^"]*\/rclone",.*(?:CANARY|AWS_CA_BUNDLE)/.test(line))).toEqual([]);
   });
 
+  describe('says what this credential could take away', () => {
+    const checked = async (opened: Place | Promise<Place>, more: Record<string, string> = {}) => {
+      const here = await at(opened);
+      host.addSet(2);
+      await ok('--init');
+      const before = await here.names();
+      const ended = await host.script(['--check'], more);
+      expect(await here.names()).toEqual(before);
+      return { ...ended, text: ended.log.join('\n') };
+    };
+
+    test('one that cannot delete, by a call that can change nothing and arguments that hold no secret', async () => {
+      const here = await s3Place(host);
+      await at(here);
+      host.addSet(2);
+      await ok('--init');
+      const traced = join(host.home, 'trace');
+      const { code, log } = await host.script(['--check'], {}, { through: [tools.path('strace'), '-f', '-e', 'trace=execve', '-v', '-s', '4096', '-o', traced] });
+      expect([code, log.join('\n')]).toEqual([0, expect.stringContaining('this credential cannot delete')]);
+      expect(here.calls().filter(({ method }) => method === 'DELETE').map(({ key, query }) => [key, query.toString()])).toEqual([[expect.stringMatching(/^wa\/backup-drills-probe-[0-9a-f]{32}$/), 'versionId=null']]);
+      const secret = /secret_access_key = (\S+)/.exec(readFileSync(host.settings['RCLONE_CONFIG'] ?? '', 'utf8'))?.[1] ?? '';
+      const calls = readFileSync(traced, 'utf8');
+      expect(calls).toContain('curl');
+      expect(calls).not.toContain(secret);
+    });
+    test('one that can is refused, and let be where the settings say so', async () => {
+      const { code, problems, text } = await checked(s3Place(host, undefined, ['delete']));
+      expect({ code, problems }).toEqual({ code: 1, problems: ['too-broad'] });
+      expect(text).toContain('MAY_DELETE=yes');
+      const let_ = await host.script(['--check'], { MAY_DELETE: 'yes' });
+      expect([let_.code, let_.log.join('\n')]).toEqual([0, expect.stringContaining('can DELETE, as MAY_DELETE=yes says')]);
+    });
+    test.each([['directory', (): Place => directoryPlace()], ['SFTP', async (): Promise<Place> => sftpPlace(host)]])('a %s cannot part the two, which is said', async (_, open) => {
+      const { code, text } = await checked(open());
+      expect([code, text]).toEqual([0, expect.stringContaining('whoever can write to')]);
+    });
+    test('is not judged by an answer that says neither', async () => {
+      const { code, text } = await checked(s3Place(host, (call) => (call.method === 'DELETE' ? { refuse: [503, 'SlowDown'] } : null)));
+      expect([code, text]).toEqual([0, expect.stringContaining('rights are NOT judged: the store answered 503 SlowDown')]);
+    });
+    needing('age', 'age-keygen', 'rclone', 'setpriv', 'container engine', 'image of SeaweedFS').test('of SeaweedFS, whose writers can delete', async () => {
+      const { code, problems } = await checked(seaweedPlace(host));
+      expect({ code, problems }).toEqual({ code: 1, problems: ['too-broad'] });
+    });
+  });
+
   test('holds no command that could take anything away in the store', () => {
     const source = ['sync-offsite.sh', 'offsite.sh'].map((name) => readFileSync(join(import.meta.dirname, name), 'utf8').replaceAll(/^\s*#.*$/gm, '')).join('\n');
     expect(source).not.toMatch(/\brc (?:delete|deletefile|purge|sync|bisync|cleanup|rmdirs?|move|dedupe)\b/);
+    // What asks about rights can change nothing: docs above, and the test of it.
+    expect(readFileSync(join(import.meta.dirname, 'rights.sh'), 'utf8').match(/\brequest DELETE\b/g)).toHaveLength(1);
     // A rename is of our own unfinished file alone.
     expect(source.match(/\brc moveto .*/g)).toEqual([expect.stringContaining('"$store/$1.tmp" "$store/$1"')]);
   });
@@ -364,16 +412,26 @@ tools.describe('sync-offsite.sh', () => {
     const whileBroken = (matches: (call: Call) => boolean, fate: Fate) => (call: Call): Fate => (broken && matches(call) ? fate : null);
     const of = (method: string, part: string) => ({ method: called, key }: Call): boolean => called === method && (key ?? '').includes(part);
 
-    test.each([
-      ['answers 500 to each upload of the dump', of('PUT', '.sql.gz'), { refuse: [500, 'InternalError'] }],
-      ['cuts each upload of the manifest', of('PUT', '.manifest'), { cutAfter: -1 }],
-      ['cuts what is read back', of('GET', '.sql.gz'), { cutAfter: 40 }],
-      ['denies the listing', ({ key }: Call) => key === null, { refuse: [403, 'AccessDenied'] }],
-      ['denies the reading', of('GET', '.globals'), { refuse: [403, 'AccessDenied'] }],
-    ] as const)('%s', async (_, matches, fate) => {
-      const here = await oneSet(whileBroken((call) => !(call.key ?? '').includes('store.json') && initiated && matches(call), fate));
+    const steps = {
+      'the upload of the dump': of('PUT', '.sql.gz'),
+      'the upload of the manifest': of('PUT', '.manifest'),
+      'what is read back of the dump': of('GET', '.sql.gz'),
+      'the listing': ({ key }: Call) => key === null,
+    } as const;
+    const fates = {
+      'answers 500 to': { refuse: [500, 'InternalError'] },
+      denies: { refuse: [403, 'AccessDenied'] },
+      'cuts before its answer': { cutAfter: -1 },
+      'cuts in its midst': { cutAfter: 40 },
+      'never answers': { stallAfter: -1 },
+      'stands still in the midst of': { stallAfter: 40 },
+    } as const satisfies Record<string, Fate>;
+    // The answer to an upload has no midst.
+    const each = Object.entries(fates).flatMap(([verb, fate]) => Object.entries(steps).flatMap(([step, matches]) => (/midst/.test(verb) && step.startsWith('the upload') ? [] : [[verb, step, matches, fate] as const])));
+    test.each(each)('%s: %s', async (_verb, _step, matches, fate) => {
+      const here = await oneSet(whileBroken((call) => initiated && matches(call), fate));
       initiated = true;
-      const ended = await host.script([]);
+      const ended = await host.script([], { STALL_S: '1' });
       broken = initiated = false;
       await mends(here, ended, 2);
     });
