@@ -24,11 +24,20 @@ export async function writeDump(path: string, options: { readonly seed: number; 
   return { path, plainBytes: count.plainBytes, rows: { media_objects: count.media, messages: count.messages } };
 }
 
-/** Writes the dump of so many tables of two rows each, in pg_dump's order: each with an owner, an identity column, a key, an index, a reference, a comment and a grant. */
-export async function writeTables(path: string, options: { readonly tables: number; readonly signal?: AbortSignal }): Promise<GeneratedDump> {
+/** Writes about `bytes` of one table whose rows are of a megabyte each: half bytea, half jsonb. */
+export async function writeWide(path: string, options: { readonly seed: number; readonly bytes: number; readonly signal?: AbortSignal }): Promise<GeneratedDump> {
   const count = { plainBytes: 0 };
-  await write(path, tablesText(options.tables), count, options.signal);
-  return { path, plainBytes: count.plainBytes, rows: Object.fromEntries(Array.from({ length: options.tables }, (_, at) => [nameOf(at), 2])) };
+  const rows = Math.max(1, Math.round(options.bytes / 1_000_000));
+  await write(path, wideText(rows, randomBits(options.seed)), count, options.signal);
+  return { path, plainBytes: count.plainBytes, rows: { wide: rows } };
+}
+
+/** Writes the dump of so many tables of two rows each (or so many), in pg_dump's order: each with an owner, an identity column, a key, an index, a reference, a comment and a grant. */
+export async function writeTables(path: string, options: { readonly tables: number; readonly rows?: number; readonly signal?: AbortSignal }): Promise<GeneratedDump> {
+  const count = { plainBytes: 0 };
+  const rows = options.rows ?? 2;
+  await write(path, tablesText(options.tables, rows), count, options.signal);
+  return { path, plainBytes: count.plainBytes, rows: Object.fromEntries(Array.from({ length: options.tables }, (_, at) => [nameOf(at), rows])) };
 }
 
 async function write(path: string, text: Iterable<string>, count: { plainBytes: number }, signal: AbortSignal | undefined): Promise<void> {
@@ -48,16 +57,31 @@ const footer = '--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict ben
 const nameOf = (at: number): string => `tenant_${String(at).padStart(5, '0')}`;
 const entry = (name: string, type: string, sql: string): string => `--\n-- Name: ${name}; Type: ${type}; Schema: public; Owner: app\n--\n\n${sql}\n\n\n`;
 
-function* tablesText(tables: number): Generator<string> {
+function* wideText(rows: number, random: () => number): Generator<string> {
+  yield preamble;
+  yield '--\n-- Name: wide; Type: TABLE; Schema: public; Owner: -\n--\n\nCREATE TABLE public.wide (\n    id bigint NOT NULL,\n    body bytea,\n    doc jsonb\n);\n\n\n--\n-- Data for Name: wide; Type: TABLE DATA; Schema: public; Owner: -\n--\n\nCOPY public.wide (id, body, doc) FROM stdin;\n';
+  // Of one long text from here and there: to make a gigabyte word by word would take longer than to restore it.
+  const text = hex(random, 1 << 18);
+  const part = (length: number): string => text.slice(random() % (text.length - length)).slice(0, length);
+  for (let id = 1; id <= rows; id += 1) {
+    const values = Array.from({ length: 500 }, (_, at) => `"${at}": "${part(980)}"`).join(', ');
+    yield `${id}\t\\\\x${part(500_000)}\t{${values}}\n`;
+  }
+  yield '\\.\n\n\n--\n-- Name: wide wide_pkey; Type: CONSTRAINT; Schema: public; Owner: -\n--\n\nALTER TABLE ONLY public.wide\n    ADD CONSTRAINT wide_pkey PRIMARY KEY (id);\n\n\n';
+  yield footer;
+}
+
+function* tablesText(tables: number, rows: number): Generator<string> {
   const each = function* (sql: (name: string, at: number) => string): Generator<string> {
     for (let at = 0; at < tables; at += 1) yield sql(nameOf(at), at);
   };
+  const more = Array.from({ length: rows - 1 }, (_, at) => `${at + 2}\t1\tsecond\t2026-11-24 00:00:01+00\t2.00\n`).join('');
   yield preamble;
   yield* each((name) => entry(name, 'TABLE', `CREATE TABLE public.${name} (\n    id bigint NOT NULL,\n    parent bigint,\n    name text DEFAULT 'none'::text NOT NULL,\n    at timestamp with time zone DEFAULT now(),\n    amount numeric(12,2),\n    CONSTRAINT ${name}_amount CHECK ((amount >= (0)::numeric))\n);\n\n\nALTER TABLE public.${name} OWNER TO app;`)
     + entry(`COLUMN ${name}.amount`, 'COMMENT', `COMMENT ON COLUMN public.${name}.amount IS 'of ${name}';`)
     + entry(`${name}_id_seq`, 'SEQUENCE', `ALTER TABLE public.${name} ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (\n    SEQUENCE NAME public.${name}_id_seq\n    START WITH 1\n    INCREMENT BY 1\n    NO MINVALUE\n    NO MAXVALUE\n    CACHE 1\n);`));
-  yield* each((name) => entry(name, 'TABLE DATA', `COPY public.${name} (id, parent, name, at, amount) FROM stdin;\n1\t\\N\tfirst\t2026-11-24 00:00:00+00\t1.00\n2\t1\tsecond\t2026-11-24 00:00:01+00\t2.00\n\\.`));
-  yield* each((name) => entry(`${name}_id_seq`, 'SEQUENCE SET', `SELECT pg_catalog.setval('public.${name}_id_seq', 2, true);`));
+  yield* each((name) => entry(name, 'TABLE DATA', `COPY public.${name} (id, parent, name, at, amount) FROM stdin;\n1\t\\N\tfirst\t2026-11-24 00:00:00+00\t1.00\n${more}\\.`));
+  yield* each((name) => entry(`${name}_id_seq`, 'SEQUENCE SET', `SELECT pg_catalog.setval('public.${name}_id_seq', ${rows}, true);`));
   yield* each((name) => entry(`${name} ${name}_pkey`, 'CONSTRAINT', `ALTER TABLE ONLY public.${name}\n    ADD CONSTRAINT ${name}_pkey PRIMARY KEY (id);`));
   yield* each((name) => entry(`${name}_by_name`, 'INDEX', `CREATE INDEX ${name}_by_name ON public.${name} USING btree (name);`));
   yield* each((name, at) => entry(`${name} ${name}_parent_fkey`, 'FK CONSTRAINT', `ALTER TABLE ONLY public.${name}\n    ADD CONSTRAINT ${name}_parent_fkey FOREIGN KEY (parent) REFERENCES public.${nameOf(Math.max(0, at - 1))}(id);`));

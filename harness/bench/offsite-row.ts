@@ -10,11 +10,12 @@ import { type PlannedRow, shell } from './contenders.ts';
 import type { GeneratedDump } from './data.ts';
 import { measure } from './measure.ts';
 
-const script = resolve(import.meta.dirname, '../../ops/backups/sync-offsite.sh');
-const bucket = 'offsite';
+export const offsiteScript = resolve(import.meta.dirname, '../../ops/backups/sync-offsite.sh');
+export const offsiteBucket = 'offsite';
 
-interface Place {
+export interface OffsitePlace {
   readonly server: S3Server;
+  readonly keys: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** A file of settings whose store is a new folder. */
   readonly settings: () => Promise<string>;
 }
@@ -27,8 +28,8 @@ export function offsiteRow({ dump, work, signal }: { readonly dump: GeneratedDum
   const home = join(work, 'offsite');
   const recipients = join(home, 'recipients.txt');
   const config = join(home, 'rclone.conf');
-  let place: Place | null = null;
-  const prepared = async (): Promise<Place> => (place ??= await prepare(home, dump));
+  let place: OffsitePlace | null = null;
+  const prepared = async (): Promise<OffsitePlace> => (place ??= await prepareOffsite(home, dump));
   return {
     row: {
       ...row,
@@ -36,7 +37,7 @@ export function offsiteRow({ dump, work, signal }: { readonly dump: GeneratedDum
         label: 'sync-offsite.sh',
         run: async () => {
           const settings = await (await prepared()).settings();
-          return measure({ program: 'bash', words: [script, '--config', settings], signal, killSignal: 'SIGTERM' });
+          return measure({ program: 'bash', words: [offsiteScript, '--config', settings], signal, killSignal: 'SIGTERM' });
         },
         check: async () => (statSync(join(home, 'audit', 'ledger.jsonl')).size > 0 ? null : 'witnessed nothing'),
       },
@@ -44,7 +45,7 @@ export function offsiteRow({ dump, work, signal }: { readonly dump: GeneratedDum
         ...shell('age | rclone', '', [], {}, signal, async ({ stdout }) => (/^[0-9a-f]{64} /.test(stdout) ? null : 'gave no hash')),
         run: async () => {
           await prepared();
-          const to = `off:${bucket}/bare-${randomBytes(4).toString('hex')}`;
+          const to = `off:${offsiteBucket}/bare-${randomBytes(4).toString('hex')}`;
           return shell('age | rclone', 'age -e -R "$1" < "$2" | rclone --config "$3" --s3-no-check-bucket rcat "$4" && rclone --config "$3" cat "$4" | sha256sum', [recipients, dump.path, config, to], { AWS_CA_BUNDLE: '' }, signal, async () => null).run();
         },
       },
@@ -52,11 +53,12 @@ export function offsiteRow({ dump, work, signal }: { readonly dump: GeneratedDum
   };
 }
 
-async function prepare(home: string, dump: GeneratedDump): Promise<Place> {
+/** A host with one set, the keys of its own, and an S3 server in this process to which its settings point. */
+export async function prepareOffsite(home: string, dump: GeneratedDump): Promise<OffsitePlace> {
   const [sets, audit, data] = ['sets', 'audit', 'store'].map((name) => join(home, name)) as [string, string, string];
   for (const directory of [home, sets, audit, data]) mkdirSync(directory, { mode: 0o700 });
   const keys = { accessKeyId: randomBytes(10).toString('hex'), secretAccessKey: randomBytes(20).toString('hex') };
-  const server = await startS3Server({ directory: data, bucket, identities: [{ ...keys, may: ['list', 'get', 'put'] }] });
+  const server = await startS3Server({ directory: data, bucket: offsiteBucket, identities: [{ ...keys, may: ['list', 'get', 'put'] }] });
   writeFileSync(join(home, 'rclone.conf'), `[off]\ntype = s3\nprovider = Other\nendpoint = ${server.endpoint}\naccess_key_id = ${keys.accessKeyId}\nsecret_access_key = ${keys.secretAccessKey}\n`, { mode: 0o600 });
   const recipient = (name: string): string => {
     const key = join(home, name);
@@ -75,10 +77,10 @@ async function prepare(home: string, dump: GeneratedDump): Promise<Place> {
   const settings = async (): Promise<string> => {
     rmSync(ledger, { force: true });
     const file = join(home, 'backup.env');
-    const lines = { BACKUP_DIR: sets, APPLICATION: 'bench', OFFSITE: `off:${bucket}/${randomBytes(4).toString('hex')}`, RCLONE_CONFIG: join(home, 'rclone.conf'), RECIPIENTS: join(home, 'recipients.txt'), LEDGER: ledger, MIN_FREE_MB: 1, MAX_AGE_HOURS: 48 };
+    const lines = { BACKUP_DIR: sets, APPLICATION: 'bench', OFFSITE: `off:${offsiteBucket}/${randomBytes(4).toString('hex')}`, RCLONE_CONFIG: join(home, 'rclone.conf'), RECIPIENTS: join(home, 'recipients.txt'), LEDGER: ledger, MIN_FREE_MB: 1, MAX_AGE_HOURS: 48 };
     writeFileSync(file, Object.entries(lines).map(([key, value]) => `${key}=${value}\n`).join(''));
-    await measure({ program: 'bash', words: [script, '--config', file, '--init'], signal: new AbortController().signal });
+    await measure({ program: 'bash', words: [offsiteScript, '--config', file, '--init'], signal: new AbortController().signal });
     return file;
   };
-  return { server, settings };
+  return { server, keys, settings };
 }

@@ -7,12 +7,13 @@ import { needing, postgresImage, seaweedFsImage, tool } from '../../fixtures/too
 import type { EmbeddedServer } from '../servers/embedded.ts';
 import { backupRow } from './backup-row.ts';
 import { checkRow } from './check-row.ts';
-import { type GeneratedDump, writeTables } from './data.ts';
+import { type GeneratedDump, writeTables, writeWide } from './data.ts';
 import { containerRow } from './container.ts';
 import { differs, ours, type PlannedRow, shell } from './contenders.ts';
 import { measure } from './measure.ts';
 import { offsiteRow } from './offsite-row.ts';
 import type { Row } from './pair.ts';
+import { storeCheckRow } from './store-check-row.ts';
 import { type BenchStore, fetchRow, listRow } from './store-rows.ts';
 
 export interface BenchPlace {
@@ -32,8 +33,11 @@ const rows: Readonly<Record<string, (place: BenchPlace) => PlannedRow | Promise<
   tables: tablesRow,
   'check:schema': checkRow,
   restore: restoreRow,
+  'restore tables': restoreTablesRow,
+  'restore wide': restoreWideRow,
   backup: backupRow,
   offsite: offsiteRow,
+  'check store': storeCheckRow,
   rehearsal: rehearsalRow,
   containers: containersRehearsalRow,
   container: containerRow,
@@ -90,24 +94,40 @@ async function tablesRow({ work, signal }: BenchPlace): Promise<PlannedRow> {
   };
 }
 
-function restoreRow({ dump, work, server, signal }: BenchPlace): PlannedRow {
-  const result = join(work, 'restored.json');
-  const row = { name: 'restore', what: 'restore a gzipped plain dump into the same server: ours inspects it first', goal: 1 };
+/** One dump through ours and through psql, on one server. */
+function restoring(row: Pick<Row, 'name' | 'what' | 'goal'>, { work, server, signal }: BenchPlace, dump: GeneratedDump, counted: Restored): PlannedRow {
+  const result = join(work, `${row.name.replaceAll(' ', '-')}.json`);
   const psql = tool('psql18') ?? tool('psql');
   if (psql === null) return { row, lacks: 'psql' };
   const { admin } = server;
-  const script = `"$2" -Xqc 'CREATE DATABASE theirs TEMPLATE template0' -d postgres && gunzip -c -- "$1" | "$2" -Xq -v ON_ERROR_STOP=1 -d theirs > /dev/null`;
+  const roles = 'DO $$ BEGIN CREATE ROLE app; CREATE ROLE reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$';
+  const script = `"$2" -Xqc "$3" -c 'CREATE DATABASE theirs TEMPLATE template0' -d postgres && gunzip -c -- "$1" | "$2" -Xq -v ON_ERROR_STOP=1 -d theirs > /dev/null`;
   return {
     row: {
       ...row,
       ours: {
         label: 'restore',
         run: async () => measure({ ...ours(['restore', dump.path, result], signal), input: JSON.stringify(server) }),
-        check: async () => checkRestored(server, (JSON.parse(readFileSync(result, 'utf8')) as { database: string }).database, dump),
+        check: async () => checkRestored(server, (JSON.parse(readFileSync(result, 'utf8')) as { database: string }).database, dump, counted),
       },
-      theirs: shell('gunzip | psql', script, [dump.path, psql], { PGHOST: admin.host, PGPORT: String(admin.port), PGUSER: admin.user, PGPASSWORD: admin.password }, signal, async () => checkRestored(server, 'theirs', dump)),
+      theirs: shell('gunzip | psql', script, [dump.path, psql, roles], { PGHOST: admin.host, PGPORT: String(admin.port), PGUSER: admin.user, PGPASSWORD: admin.password }, signal, async () => checkRestored(server, 'theirs', dump, counted)),
     },
   };
+}
+
+function restoreRow(place: BenchPlace): PlannedRow {
+  return restoring({ name: 'restore', what: 'restore a gzipped plain dump into the same server: ours inspects it first', goal: 1 }, place, place.dump, { indexes: 3, references: 1 });
+}
+
+async function restoreTablesRow(place: BenchPlace): Promise<PlannedRow> {
+  const tables = 2000;
+  const dump = await writeTables(join(place.work, 'small-tables.sql.gz'), { tables, rows: 100, signal: place.signal });
+  return restoring({ name: 'restore tables', what: 'restore 2,000 tables of 100 rows, each with an identity, a key, an index and a reference: ours inspects first', goal: 0.75 }, place, dump, { indexes: 2 * tables, references: tables });
+}
+
+async function restoreWideRow(place: BenchPlace): Promise<PlannedRow> {
+  const dump = await writeWide(join(place.work, 'wide.sql.gz'), { seed: 1, bytes: place.dump.plainBytes, signal: place.signal });
+  return restoring({ name: 'restore wide', what: 'restore rows of a megabyte each, half bytea, half jsonb: ours inspects first', goal: 0.6 }, place, dump, { indexes: 1, references: 0 });
 }
 
 function rehearsalRow({ work, signal }: BenchPlace): PlannedRow {
@@ -139,20 +159,26 @@ function rehearsal(name: string, what: string, servers: object, work: string, si
   };
 }
 
-/** Counts what arrived, then drops the database, so that each run finds the same server. */
-async function checkRestored(server: EmbeddedServer, database: string, dump: GeneratedDump): Promise<string | null> {
-  const counts = Object.keys(dump.rows).map((table) => `(SELECT count(*)::int FROM public.${table}) AS ${table}`);
-  const found = await query(server, database, `SELECT ${counts.join(', ')}, (SELECT count(*)::int FROM pg_index WHERE indisvalid AND indrelid::regclass::text = ANY ($1)) AS indexes, (SELECT count(*)::int FROM pg_constraint WHERE convalidated AND contype = 'f') AS keys`, [Object.keys(dump.rows)]);
-  // WITH (FORCE): a session of the restore may still be on its way out.
-  await query(server, 'postgres', `DROP DATABASE ${pg.escapeIdentifier(database)} WITH (FORCE)`, []);
-  return differs(found, { ...dump.rows, indexes: 3, keys: 1 });
+interface Restored {
+  readonly indexes: number;
+  readonly references: number;
 }
 
-async function query(server: EmbeddedServer, database: string, sql: string, values: readonly unknown[]): Promise<unknown> {
+/** Counts what arrived, then drops the database, so that each run finds the same server. */
+async function checkRestored(server: EmbeddedServer, database: string, dump: GeneratedDump, counted: Restored): Promise<string | null> {
+  const rows = await query(server, database, `SELECT pg_catalog.jsonb_object_agg(relname, (pg_catalog.xpath('//c/text()', pg_catalog.query_to_xml(pg_catalog.format('SELECT count(*) AS c FROM public.%I', relname), true, false, '')))[1]::text::int) AS rows FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`);
+  const found = await query(server, database, "SELECT (SELECT count(*)::int FROM pg_index WHERE indisvalid AND indrelid >= 16384 AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)) AS indexes, (SELECT count(*)::int FROM pg_constraint WHERE convalidated AND contype = 'f') AS \"references\"");
+  // WITH (FORCE): a session of the restore may still be on its way out.
+  await query(server, 'postgres', `DROP DATABASE ${pg.escapeIdentifier(database)} WITH (FORCE)`);
+  const byName = (record: Readonly<Record<string, number>>): [string, number][] => Object.entries(record).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return differs(byName((rows as { rows: Record<string, number> }).rows), byName(dump.rows)) ?? differs(found, counted);
+}
+
+async function query(server: EmbeddedServer, database: string, sql: string): Promise<unknown> {
   const client = new pg.Client({ ...server.admin, database, options: '-c search_path=public,pg_catalog' });
   await client.connect();
   try {
-    return (await client.query(sql, [...values])).rows[0];
+    return (await client.query(sql)).rows[0];
   } finally {
     await client.end();
   }

@@ -7,6 +7,7 @@ import type { Loaded } from '../config/load.ts';
 import type { How } from '../database/select/select.ts';
 import { engineAddress } from '../run/engine-address.ts';
 import type { DrillRun } from '../run/record.ts';
+import { timeline } from '../report/timeline.ts';
 import { scratchPrefix } from '../run/scratch.ts';
 import { teardown } from '../run/teardown.ts';
 import { exitCodes } from '../run/verdict.ts';
@@ -22,6 +23,7 @@ interface DrillOptions extends RunWords {
   readonly keep?: true;
   readonly remove?: string;
   readonly live?: true;
+  readonly explain?: true;
 }
 
 export const command: CliCommand = {
@@ -33,6 +35,7 @@ export const command: CliCommand = {
       .option('--random-older', 'drill a random set older than the newest; its seed is recorded')
       .option('--seed <text>', 'with --random-older: choose as the run with this seed did')
       .option('--live', 'rehearse with the backup script itself: a sample database is backed up by ops/backups/backup-db.sh while it is written to; needs psql and pg_dump')
+      .option('--explain', 'say how the restore was planned and where its time went, session by session')
       .option('--keep', 'leave the restored database up, and say how to connect and how to remove it')
       .option('--remove <run>', 'remove what --keep left of that run (its id, or its directory), and nothing else');
     reportOptions(command)
@@ -94,6 +97,7 @@ function usageProblem(options: DrillOptions): string | null {
 /** What the reader most likely wants to do next. */
 function afterwards(record: DrillRun, options: DrillOptions): string[] {
   const lines: string[] = [];
+  if (options.explain === true) lines.push('', ...timeline(record.steps.find((step) => step.id === 'database.restore')?.evidence));
   const tornDown = record.steps.some((step) => step.id === 'run.teardown');
   if (options.keep === true && record.scratch !== null && !tornDown) {
     const connect = record.steps.find((step) => step.id === 'run.keep')?.evidence?.['connect'];

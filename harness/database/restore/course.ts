@@ -97,12 +97,18 @@ export class Course {
         await this.#item(item);
       }
       const last = batch.at(-1);
-      if (last !== undefined) this.#shared.context.progress({ done: last.at.offset, total: this.#input.totalBytes, unit: 'bytes', ...(this.#copy === null ? {} : { what: this.#copy.operation.object }) });
+      if (last !== undefined) this.#shared.context.progress({ done: last.at.offset, total: this.#input.totalBytes, unit: 'bytes', ...this.#doing() });
     }
     const { statements } = this.#input.plan;
     if (this.#seen !== statements || this.#copy !== null) throw new StepEnded(restoreFindings.find('restore.dump-changed', { planned: statements, run: this.#seen }));
     await this.#nothingRuns();
     if (transactionStatus(this.#owner) !== 'I') throw new StepEnded(restoreFindings.find('restore.transaction-open', { line: this.#shared.at.line }));
+  }
+
+  /** What the sessions do now, for whoever watches. */
+  #doing(): { readonly what?: string } {
+    const jobs = [...new Set(this.#crew.now.flatMap((what) => what ?? []))];
+    return jobs.length === 0 ? (this.#copy === null ? {} : { what: this.#copy.operation.object }) : { what: jobs.join(', ') };
   }
 
   async #item(item: DumpItem): Promise<void> {
@@ -114,7 +120,7 @@ export class Course {
         const table = await this.#company.loadable(item.sql);
         if (table === null) await this.#nothingRuns();
         const claim = table === null ? { session: this.#owner, release: () => {} } : await this.#crew.claim([table], about(operation));
-        this.#copy = { loading: new Loading(this.#crew, claim, item.sql, { what: about(operation), mayDivide: this.#isLarge(table) }), claim, table, item, operation };
+        this.#copy = { loading: new Loading(this.#crew, claim, item.sql, { what: about(operation), divide: !this.#isLarge(table) ? 'no' : this.#divideBytes === 0 ? 'at once' : 'when full' }), claim, table, item, operation };
         return;
       }
       case 'copy-data': {

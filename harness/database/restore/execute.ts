@@ -39,7 +39,7 @@ export interface RestoreInput {
     readonly statementMs: number;
     /** How many sessions of the restorer work at once, at most. */
     readonly sessions: number;
-    /** The fewest bytes of rows for which a table's COPY is divided, and a key or reference made in pieces. */
+    /** The fewest bytes of rows for which a table's COPY is divided, and a key or reference made in pieces; 0: always, and at once. */
     readonly divideBytes?: number;
     /** Which of so many jobs starts next; for tests. */
     readonly choose?: (among: number) => number;

@@ -15,20 +15,23 @@ interface Lane {
   rows: number;
 }
 
+/** Whether a table's rows go over another session too: not at all, when all that have it wait for the server, or as soon as there is one. */
+export type Divide = 'no' | 'when full' | 'at once';
+
 export class Loading {
   readonly #crew: Crew;
   readonly #sql: Buffer;
   readonly #what: string;
-  readonly #mayDivide: boolean;
+  readonly #divide: Divide;
   readonly #lanes: Lane[] = [];
   #rows = 0;
 
-  /** @param claim that owns the table; mayDivide: whether it is worth a second session */
-  constructor(crew: Crew, claim: Claim, sql: Buffer, { what, mayDivide }: { readonly what: string; readonly mayDivide: boolean }) {
+  /** @param claim that owns the table; divide: when another session helps */
+  constructor(crew: Crew, claim: Claim, sql: Buffer, { what, divide }: { readonly what: string; readonly divide: Divide }) {
     this.#crew = crew;
     this.#what = what;
     this.#sql = sql;
-    this.#mayDivide = mayDivide;
+    this.#divide = divide;
     this.#open(claim);
   }
 
@@ -61,9 +64,10 @@ export class Loading {
   async #lane(): Promise<Lane> {
     for (;;) {
       const free = this.#lanes.find(({ full }) => !full);
-      if (free !== undefined) return free;
-      const spare = this.#mayDivide ? this.#crew.spare(this.#what) : null;
+      const helps = this.#divide === 'at once' ? this.#lanes.every(({ rows }) => rows > 0) : this.#divide === 'when full' && free === undefined;
+      const spare = helps ? this.#crew.spare(this.#what) : null;
       if (spare !== null) return this.#open(spare);
+      if (free !== undefined) return free;
       await Promise.race(this.#lanes.map(({ room }) => room));
     }
   }
