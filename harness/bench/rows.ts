@@ -120,9 +120,10 @@ function restoreRow(place: BenchPlace): PlannedRow {
 }
 
 async function restoreTablesRow(place: BenchPlace): Promise<PlannedRow> {
-  const tables = 2000;
+  // As many as the largest dump that is asked for is worth.
+  const tables = Math.max(10, Math.min(2000, Math.round(place.dump.plainBytes / 40_000)));
   const dump = await writeTables(join(place.work, 'small-tables.sql.gz'), { tables, rows: 100, signal: place.signal });
-  return restoring({ name: 'restore tables', what: 'restore 2,000 tables of 100 rows, each with an identity, a key, an index and a reference: ours inspects first', goal: 0.75 }, place, dump, { indexes: 2 * tables, references: tables });
+  return restoring({ name: 'restore tables', what: `restore ${tables.toLocaleString('en')} tables of 100 rows, each with an identity, a key, an index and a reference: ours inspects first`, goal: 0.75 }, place, dump, { indexes: 2 * tables, references: tables });
 }
 
 async function restoreWideRow(place: BenchPlace): Promise<PlannedRow> {
