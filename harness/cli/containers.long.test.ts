@@ -215,7 +215,7 @@ needs.describe('a drill in containers', () => {
       const running = here.drill([], { env });
       await expect.poll(() => here.inStep(), patience).toBe('database.restore');
       const [container = ''] = (await docker('--host', engine.uri, 'ps', '--quiet')).split('\n');
-      await expect.poll(async () => docker('--host', engine.uri, 'top', container), patience).toContain('CREATE INDEX');
+      await expect.poll(async () => docker('--host', engine.uri, 'top', container), patience).toContain('CREATE TABLE AS');
       await engine.stop(signal);
       const { code, stdout } = await running.ended;
       const record = here.records().at(-1);

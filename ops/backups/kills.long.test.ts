@@ -1,5 +1,5 @@
 // kill -9 in every step of a night, and at random moments: nothing half under a final name, nothing lost, and the next run succeeds.
-import { mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -96,7 +96,7 @@ tools.describe('kill -9 of backup-db.sh', () => {
     const started = host.start(['--again'], { PG_BIN: bin });
     expect(await started.said('dump begins')).toBe(true);
     const written = join(host.directory, '.backup-db.tmp', 'pg_dump.err');
-    while (!readFileSync(written, 'utf8').includes('half')) await setImmediate();
+    while (!existsSync(written) || !readFileSync(written, 'utf8').includes('half')) await setImmediate();
     started.process.kill('SIGKILL');
     expect((await started.end).code).toBeNull();
     const { execFileSync } = await import('node:child_process');
